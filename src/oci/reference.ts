@@ -17,7 +17,8 @@ export interface Reference {
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*'
 const REPOSITORY = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`)
-const HOST = /^(?:(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?$/
+const HOST =
+  /^(?:(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?$/
 
 /**
  * Parses an image name as people write it. A name without tag and digest gets `latest`.
@@ -32,7 +33,8 @@ export function parseReference(text: string): Reference {
   if (text.length > 600) return fail('it is longer than any registry accepts')
   const at = text.indexOf('@')
   const digest = at < 0 ? undefined : text.slice(at + 1)
-  if (digest !== undefined && !isDigest(digest)) return fail('after @ there must be sha256: and 64 lower-case hex digits')
+  if (digest !== undefined && !isDigest(digest))
+    return fail('after @ there must be sha256: and 64 lower-case hex digits')
   let name = at < 0 ? text : text.slice(0, at)
   const colon = name.lastIndexOf(':')
   let tag: string | undefined
