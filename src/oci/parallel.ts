@@ -1,0 +1,34 @@
+import pLimit from 'p-limit'
+
+/**
+ * Runs `work` over `items`, at most `concurrency` at once, results in the order of the items. The first failure
+ * stops the start of new ones and is thrown when those under way have ended.
+ */
+export async function mapParallel<T, R>(
+  items: readonly T[],
+  concurrency: number,
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const limit = pLimit(concurrency)
+  let failure: { readonly error: unknown } | undefined
+  const results = await Promise.all(
+    items.map((item, index) =>
+      limit(async () => {
+        if (failure) return undefined
+        try {
+          return { value: await work(item, index) }
+        } catch (error) {
+          failure ??= { error }
+          return undefined
+        }
+      }),
+    ),
+  )
+  // Read through a function: assignments inside the callbacks are invisible to the type checker.
+  throwFirst(failure)
+  return results.flatMap((result) => (result ? [result.value] : []))
+}
+
+function throwFirst(failure: { readonly error: unknown } | undefined): void {
+  if (failure) throw failure.error
+}
