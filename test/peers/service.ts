@@ -42,7 +42,7 @@ export async function startService(
     failure = error
   })
 
-  for (const end = Date.now() + PATIENCE_MS; ; ) {
+  for (const end = Date.now() + PATIENCE_MS; ;) {
     const answer = await options.ready(log())
     if (answer !== undefined) {
       const service = { pid: child.pid ?? -1, log, stop: () => stop(child) }
