@@ -9,7 +9,8 @@ export function showValue(value: unknown): string {
   if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
-  if (typeof value !== 'string') return String(value as number | boolean)
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value !== 'string') return `a ${typeof value}`
   const masked = value.replace(/\/\/[^/]*@/g, '//***@')
   const short = masked.length > 80 ? `${masked.slice(0, 80)}…` : masked
   return JSON.stringify(short).replace(INVISIBLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)

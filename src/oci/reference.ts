@@ -17,8 +17,8 @@ export interface Reference {
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*'
 const REPOSITORY = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`)
-const HOST =
-  /^(?:(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?$/
+const HOST_NAME = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/
+const IPV6 = /^\[[0-9a-f:]+\]$/
 
 /**
  * Parses an image name as people write it. A name without tag and digest gets `latest`.
@@ -26,11 +26,14 @@ const HOST =
  */
 export function parseReference(text: string): Reference {
   const fail = (why: string): never => {
-    throw new FerryError('config-invalid', `not an image name: ${JSON.stringify(text.slice(0, 300))}: ${why}`, {
+    // A URL in the place of a name may carry a password.
+    const shown = text.slice(0, 300).replaceAll(/\/\/[^/]*@/g, '//***@')
+    throw new FerryError('config-invalid', `not an image name: ${JSON.stringify(shown)}: ${why}`, {
       hint: 'Examples: nginx:1.29, quay.io/prometheus/prometheus:v3.5.0, host:5000/a/b@sha256:…',
     })
   }
   if (text.length > 600) return fail('it is longer than any registry accepts')
+  if (text.includes('://')) return fail('a name has no https:// or other scheme in front')
   const at = text.indexOf('@')
   const digest = at < 0 ? undefined : text.slice(at + 1)
   if (digest !== undefined && !isDigest(digest))
@@ -46,11 +49,12 @@ export function parseReference(text: string): Reference {
   const slash = name.indexOf('/')
   const first = slash < 0 ? '' : name.slice(0, slash)
   const hasHost = slash > 0 && (/[.:]/.test(first) || first === 'localhost' || first.toLowerCase() !== first)
-  let registry = hasHost ? first.toLowerCase() : 'docker.io'
+  const registry = hasHost ? normalHost(first) : 'docker.io'
   let repository = hasHost ? name.slice(slash + 1) : name
-  if (registry === 'index.docker.io' || registry === 'registry-1.docker.io') registry = 'docker.io'
   if (registry === 'docker.io' && repository !== '' && !repository.includes('/')) repository = `library/${repository}`
-  if (!HOST.test(registry)) return fail(`${JSON.stringify(registry)} is not a host`)
+  if (!isHost(registry)) return fail(`${JSON.stringify(registry)} is not a host`)
+  // Written out again in lower case it would be read as a path on docker.io.
+  if (!isRegistryHost(registry)) return fail('the path must be in lower case, and a host needs a dot or a port')
   if (!REPOSITORY.test(repository))
     return fail(
       repository.toLowerCase() === repository
@@ -80,6 +84,25 @@ export function referenceText(reference: Reference): string {
   )
 }
 
+/** Whether this is a host name or address, in lower case, with an optional port: `auth.example`, `[::1]:5000`. */
+export function isHost(text: string): boolean {
+  const [, host, port] = /^(\[[^\]]*\]|[^:]*)(?::([0-9]{1,5}))?$/.exec(text) ?? []
+  if (host === undefined || (port !== undefined && (Number(port) < 1 || Number(port) > 65535))) return false
+  if (text.length > 255) return false
+  return IPV6.test(host) ? expandIpv6(host.slice(1, -1)) !== undefined : HOST_NAME.test(host)
+}
+
+/** Whether a name can begin with this host: it has a dot or a port, or is localhost (else it is a path on docker.io). */
+export function isRegistryHost(text: string): boolean {
+  return isHost(text) && (/[.:]/.test(text) || text === 'localhost')
+}
+
+/** A registry host in its normal form: lower case, docker.io under its one name. */
+export function normalHost(text: string): string {
+  const host = text.toLowerCase()
+  return host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host
+}
+
 export function isTag(text: string): boolean {
   return TAG.test(text)
 }
@@ -94,9 +117,24 @@ export function chartTag(version: string): string {
 }
 
 /**
- * A registry host as the first component of a repository path: `127.0.0.1:5000` becomes `127.0.0.1_5000`, an IPv6
- * `[::1]:5000` becomes `__1_5000` with its brackets dropped, as everywhere a name of Ferry's goes into a path.
+ * A registry host as the first component of a repository path, everywhere a name of Ferry's goes into a path:
+ * `127.0.0.1:5000` becomes `127.0.0.1_5000`. An IPv6 address is written out, without brackets, because a path component
+ * neither begins with `_` nor has three of them: `[::1]:5000` becomes `0_0_0_0_0_0_0_1_5000`.
  */
 export function hostAsPath(registry: string): string {
-  return registry.replaceAll(/[[\]]/g, '').replaceAll(':', '_')
+  const [, address, port] = /^\[(.*)\](:[0-9]+)?$/.exec(registry) ?? []
+  const groups = address === undefined ? undefined : expandIpv6(address)
+  return (groups ? `${groups.join('_')}${port ?? ''}` : registry).replaceAll(':', '_')
+}
+
+/** The eight groups of an IPv6 address without leading zeros (RFC 4291, 2.2, forms 1 and 2), undefined if it is none. */
+function expandIpv6(address: string): string[] | undefined {
+  const halves = address.split('::')
+  if (halves.length > 2) return undefined
+  const [head = [], tail = []] = halves.map((half) => (half === '' ? [] : half.split(':')))
+  const missing = 8 - head.length - tail.length
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined
+  const groups = [...head, ...Array.from({ length: missing }, () => '0'), ...tail]
+  if (!groups.every((group) => /^[0-9a-f]{1,4}$/.test(group))) return undefined
+  return groups.map((group) => Number.parseInt(group, 16).toString(16))
 }
