@@ -7,6 +7,10 @@ export type Platform = string
 export type Platforms = Platform[]
 export type Digest = `sha256:${string}`
 export type Size = number
+/**
+ * Everything that belongs to it, its own manifest included; the sizes stand in documents and layers.
+ */
+export type Contents = Digest[]
 
 /**
  * bundle.lock.yaml: every tag, version and URL of bundle.yaml as digest and size. Written by ferry lock; kept in version control.
@@ -30,6 +34,7 @@ export interface Image {
   size: Size
   mediaType: string
   attached?: Attached[]
+  contents: Contents
 }
 /**
  * A signature, SBOM or attestation of an image: found as an OCI referrer, or by cosign's tags (then with tag).
@@ -65,6 +70,7 @@ export interface Chart {
    */
   content: `sha256:${string}`
   attached?: Attached[]
+  contents: Contents
 }
 export interface File {
   name: string

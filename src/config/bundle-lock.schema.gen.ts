@@ -34,6 +34,11 @@ export const bundleLockSchema = {
       },
       additionalProperties: { $ref: '#/definitions/size' },
     },
+    contents: {
+      type: 'array',
+      items: { $ref: '#/definitions/digest' },
+      description: 'Everything that belongs to it, its own manifest included; the sizes stand in documents and layers.',
+    },
     platform: {
       type: 'string',
       pattern: '^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._]+)?$',
@@ -60,7 +65,7 @@ export const bundleLockSchema = {
     },
     image: {
       type: 'object',
-      required: ['ref', 'platforms', 'digest', 'size', 'mediaType'],
+      required: ['ref', 'platforms', 'digest', 'size', 'mediaType', 'contents'],
       additionalProperties: false,
       properties: {
         ref: { type: 'string', description: 'The full normal form, as docker.io/library/nginx:1.29.' },
@@ -69,11 +74,12 @@ export const bundleLockSchema = {
         size: { $ref: '#/definitions/size' },
         mediaType: { type: 'string' },
         attached: { type: 'array', items: { $ref: '#/definitions/attached' } },
+        contents: { $ref: '#/definitions/contents' },
       },
     },
     chart: {
       type: 'object',
-      required: ['name', 'version', 'digest', 'size', 'mediaType', 'content'],
+      required: ['name', 'version', 'digest', 'size', 'mediaType', 'content', 'contents'],
       additionalProperties: false,
       properties: {
         name: { type: 'string' },
@@ -87,6 +93,7 @@ export const bundleLockSchema = {
         mediaType: { type: 'string' },
         content: { $ref: '#/definitions/digest', description: 'Of the chart archive (.tgz).' },
         attached: { type: 'array', items: { $ref: '#/definitions/attached' } },
+        contents: { $ref: '#/definitions/contents' },
       },
     },
     file: {

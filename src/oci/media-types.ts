@@ -32,6 +32,8 @@ export const ANNOTATION = {
   pinned: 'dev.ferry.pinned',
   /** On a file's layer: its mode as octal text, `0755`. */
   mode: 'dev.ferry.mode',
+  /** On a file's manifest: the platform it is for, `linux/arm64`. */
+  platform: 'dev.ferry.platform',
 } as const
 
 export function isIndexType(mediaType: string): boolean {
