@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'bundle-size'
   | 'bundle-content'
   | 'bundle-expired'
+  | 'bundle-sequence'
   // 1: failed while working
   | 'io-space'
   | 'io-exists'

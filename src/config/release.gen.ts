@@ -10,6 +10,9 @@ export interface ReleaseStatement {
    * @maxItems 200000
    */
   subject: {
+    /**
+     * A plain relative path.
+     */
     name: string
     digest: {
       sha256: string

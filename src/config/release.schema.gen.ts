@@ -20,7 +20,13 @@ export const releaseSchema = {
         required: ['name', 'digest', 'annotations'],
         additionalProperties: false,
         properties: {
-          name: { type: 'string', minLength: 1, maxLength: 255 },
+          name: {
+            type: 'string',
+            minLength: 1,
+            maxLength: 100,
+            pattern: '^(?!.*(^|/)\\.{1,2}(/|$))[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$',
+            description: 'A plain relative path.',
+          },
           digest: {
             type: 'object',
             required: ['sha256'],
@@ -53,9 +59,9 @@ export const releaseSchema = {
       ],
       additionalProperties: false,
       properties: {
-        product: { type: 'string', minLength: 1, maxLength: 255 },
-        channel: { type: 'string', minLength: 1, maxLength: 255 },
-        version: { type: 'string', minLength: 1, maxLength: 255 },
+        product: { type: 'string', pattern: '^[0-9A-Za-z][0-9A-Za-z.+_-]{0,254}$' },
+        channel: { type: 'string', pattern: '^[0-9A-Za-z][0-9A-Za-z.+_-]{0,254}$' },
+        version: { type: 'string', pattern: '^[0-9A-Za-z][0-9A-Za-z.+_-]{0,254}$' },
         sequence: { type: 'integer', minimum: 1, maximum: 9007199254740991 },
         minInstalledSequence: { type: 'integer', minimum: 0, maximum: 9007199254740991 },
         issuedAt: {
