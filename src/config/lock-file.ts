@@ -70,6 +70,13 @@ function ruleSizes(lock: LockFile): Finding[] {
     for (const [i, entry] of lock[kind].entries()) {
       expectDocument(entry, [kind, i])
       if ('content' in entry) expectBlob(entry.content, [kind, i, 'content'])
+      const contents = 'contents' in entry ? entry.contents : []
+      for (const [j, digest] of contents.entries()) expectBlob(digest, [kind, i, 'contents', j])
+      if ('contents' in entry) {
+        for (const [j, digest] of entry.contents.entries()) expectBlob(digest, [kind, i, 'contents', j])
+        if (!entry.contents.includes(entry.digest))
+          findings.push({ path: [kind, i, 'contents'], message: `${entry.digest}, its own manifest, is not in it` })
+      }
       const attached = 'attached' in entry ? (entry.attached ?? []) : []
       for (const [j, attachment] of attached.entries()) {
         expectDocument(attachment, [kind, i, 'attached', j])
@@ -106,13 +113,15 @@ function sortLock(lock: LockFile): LockFile {
   return {
     apiVersion: lock.apiVersion,
     kind: lock.kind,
-    images: sortBy(lock.images, imageKey).map(({ ref, platforms, digest, size, mediaType, attached }) => ({
+    images: sortBy(lock.images, imageKey).map(({ ref, platforms, digest, size, mediaType, attached, contents }) => ({
       ref,
       platforms: platforms.toSorted(),
       digest,
       size,
       mediaType,
       ...(attached && { attached: sortAttached(attached) }),
+      contents: contents.toSorted(),
+      contents: contents.toSorted(),
     })),
     charts: sortBy(lock.charts, chartKey).map((chart) => ({
       name: chart.name,
@@ -123,6 +132,8 @@ function sortLock(lock: LockFile): LockFile {
       mediaType: chart.mediaType,
       content: chart.content,
       ...(chart.attached && { attached: sortAttached(chart.attached) }),
+      contents: chart.contents.toSorted(),
+      contents: chart.contents.toSorted(),
     })),
     files: sortBy(lock.files, fileKey).map((file) => ({
       name: file.name,

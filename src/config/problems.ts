@@ -9,6 +9,8 @@ export interface Finding {
   readonly at?: 'key' | 'value'
   readonly message: string
   readonly hint?: string
+  /** The value has the right type all the same, so that rules can look at it. */
+  readonly typed?: boolean
 }
 
 /** Gives findings their lines: each mistake once, in the order of the file. */

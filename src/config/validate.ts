@@ -111,6 +111,7 @@ function describe({ error, path }: Mismatch, writtenAs?: (path: Path) => string 
         path: key === undefined ? path : [...path, key],
         ...(key !== undefined && { at: 'key' }),
         message: `${shown}: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`,
+        typed: true,
       }
     }
     case 'minItems':
