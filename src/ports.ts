@@ -43,15 +43,6 @@ export interface RangeHasher {
   ): Promise<void>
 }
 
-/** Files of the author of bundle.yaml. */
-export interface LocalFiles {
-  /**
-   * SHA-256 (lower-case hex) and size in bytes of a regular file, streamed.
-   * @throws FerryError `io-file` when it is not there or cannot be read.
-   */
-  hash(path: string, signal?: AbortSignal): Promise<{ readonly hex: string; readonly size: number }>
-}
-
 /** What a chart archive (.tgz) holds. Paths start below the chart's own folder: `Chart.yaml`, `templates/a.yaml`. */
 export interface ChartContents {
   /** The one folder at the top of the archive. */
