@@ -70,8 +70,6 @@ function ruleSizes(lock: LockFile): Finding[] {
     for (const [i, entry] of lock[kind].entries()) {
       expectDocument(entry, [kind, i])
       if ('content' in entry) expectBlob(entry.content, [kind, i, 'content'])
-      const contents = 'contents' in entry ? entry.contents : []
-      for (const [j, digest] of contents.entries()) expectBlob(digest, [kind, i, 'contents', j])
       if ('contents' in entry) {
         for (const [j, digest] of entry.contents.entries()) expectBlob(digest, [kind, i, 'contents', j])
         if (!entry.contents.includes(entry.digest))
@@ -121,7 +119,6 @@ function sortLock(lock: LockFile): LockFile {
       mediaType,
       ...(attached && { attached: sortAttached(attached) }),
       contents: contents.toSorted(),
-      contents: contents.toSorted(),
     })),
     charts: sortBy(lock.charts, chartKey).map((chart) => ({
       name: chart.name,
@@ -132,7 +129,6 @@ function sortLock(lock: LockFile): LockFile {
       mediaType: chart.mediaType,
       content: chart.content,
       ...(chart.attached && { attached: sortAttached(chart.attached) }),
-      contents: chart.contents.toSorted(),
       contents: chart.contents.toSorted(),
     })),
     files: sortBy(lock.files, fileKey).map((file) => ({
