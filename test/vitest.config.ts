@@ -1,11 +1,21 @@
 import { defineConfig } from 'vitest/config'
 
-// unit: no peers, under a minute. integration: real registries and clients, installed by scripts/test.
-// lab-less by design: hosts come with their own project.
+/** Where `scripts/test` wants the totals of a run as JSON. */
+const results = process.env['FERRY_TEST_RESULTS']
+
+// unit: no peers, under a minute. integration: real registries and clients, installed by scripts/peers.
 export default defineConfig({
   test: {
+    reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/integration/**'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/integration/**', 'test/lab/**'],
+          testTimeout: 20_000,
+        },
+      },
       {
         test: {
           name: 'integration',
