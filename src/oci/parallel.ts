@@ -32,3 +32,9 @@ export async function mapParallel<T, R>(
 function throwFirst(failure: { readonly error: unknown } | undefined): void {
   if (failure) throw failure.error
 }
+
+/** A gate that lets at most `concurrency` pieces of work through at once. */
+export function newLimit(concurrency: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const limit = pLimit(concurrency)
+  return (work) => limit(work)
+}

@@ -1,0 +1,198 @@
+import { appendFile, mkdir, open, readFile, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { FerryError, reasonOf, systemCodeOf } from '../../errors.ts'
+import type { OutputFile, OutputFiles } from '../../ports.ts'
+import { readerOf } from './random-access-file.ts'
+
+/** Files that exports write: `<path>.partial` with `<path>.partial.journal`, then renamed into place. */
+export const outputFiles: OutputFiles = { open: openOutput, space: measureSpace }
+
+async function openOutput(path: string, { force }: { readonly force: boolean }): Promise<OutputFile> {
+  if (!force && (await sizeOnDisk(path)) !== undefined)
+    throw new FerryError('io-exists', `${path} exists already`, {
+      hint: 'Give another --out, or --force to replace it when the new one is complete.',
+    })
+  const partial = `${path}.partial`
+  const journalPath = `${partial}.journal`
+  const journal = await readLines(journalPath)
+  refuseLiveOwner(path, journal[0])
+  let handle: FileHandle
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    handle = await open(partial, 'r+').catch(async (error: unknown) => {
+      if (systemCodeOf(error) !== 'ENOENT') throw error
+      return open(partial, 'wx+')
+    })
+  } catch (error) {
+    throw describe(error, partial)
+  }
+  const owner = `{"owner":${process.pid},"started":${JSON.stringify(startTimeOf(process.pid))}}`
+  await rewriteJournal(journalPath, [owner, ...journal.slice(1)])
+  return makeOutput({ handle, path, partial, journalPath, owner, journal: journal.slice(1) })
+}
+
+interface Parts {
+  readonly handle: FileHandle
+  readonly path: string
+  readonly partial: string
+  readonly journalPath: string
+  readonly owner: string
+  readonly journal: readonly string[]
+}
+
+async function makeOutput({ handle, path, partial, journalPath, owner, journal }: Parts): Promise<OutputFile> {
+  let size = (await handle.stat()).size
+  let appended = Promise.resolve()
+  return {
+    name: partial,
+    journal,
+    get size() {
+      return size
+    },
+    read: (position, length) => readerOf(handle, partial, size).read(position, length),
+    stream: (position, length) => readerOf(handle, partial, size).stream(position, length),
+    async reset(totalBytes) {
+      try {
+        await handle.truncate(0)
+        await handle.truncate(totalBytes)
+        size = totalBytes
+        await rewriteJournal(journalPath, [owner])
+      } catch (error) {
+        throw describe(error, partial)
+      }
+    },
+    note(line) {
+      // One after another: lines of parallel downloads must not mix.
+      appended = appended.then(() => appendFile(journalPath, `${line}\n`))
+      return appended
+    },
+    async write(position, pieces) {
+      try {
+        await writeFully(handle, position, pieces)
+      } catch (error) {
+        throw describe(error, partial)
+      }
+    },
+    async commit({ sync }) {
+      try {
+        await appended
+        if (sync) await handle.sync()
+        await handle.close()
+        await rename(partial, path)
+        if (sync) await syncFolder(dirname(path))
+        await rm(journalPath, { force: true })
+      } catch (error) {
+        throw describe(error, path)
+      }
+    },
+    async close() {
+      await appended.catch(() => undefined)
+      // Already closed by commit: nothing left to do.
+      await handle.close().catch(() => undefined)
+    },
+  }
+}
+
+async function writeFully(handle: FileHandle, position: number, pieces: readonly Uint8Array[]): Promise<void> {
+  const total = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  const { bytesWritten } = await handle.writev(pieces as Uint8Array[], position)
+  if (bytesWritten === total) return
+  // A short write (a disk about to fill up): go on piece by piece so that the system names the reason.
+  let skip = bytesWritten
+  let at = position + bytesWritten
+  for (const piece of pieces) {
+    const rest = piece.subarray(Math.min(skip, piece.length))
+    skip -= piece.length - rest.length
+    for (let done = 0; done < rest.length;) {
+      const result = await handle.write(rest, done, rest.length - done, at)
+      done += result.bytesWritten
+      at += result.bytesWritten
+    }
+  }
+}
+
+async function measureSpace(path: string): Promise<{ free: number; held: number }> {
+  let folder = dirname(path)
+  while ((await sizeOnDisk(folder)) === undefined && dirname(folder) !== folder) folder = dirname(folder)
+  const { bavail, bsize } = await statfs(folder)
+  return { free: bavail * bsize, held: (await sizeOnDisk(`${path}.partial`)) ?? 0 }
+}
+
+/** Allocated bytes (a sparse file's holes do not count); undefined when there is no such file. */
+async function sizeOnDisk(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).blocks * 512
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return undefined
+    throw describe(error, path)
+  }
+}
+
+async function readLines(path: string): Promise<string[]> {
+  try {
+    return (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '')
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return []
+    throw describe(error, path)
+  }
+}
+
+async function rewriteJournal(path: string, lines: readonly string[]): Promise<void> {
+  try {
+    const handle = await open(`${path}.new`, 'w', 0o600)
+    try {
+      await handle.writeFile(lines.map((line) => `${line}\n`).join(''))
+    } finally {
+      await handle.close()
+    }
+    await rename(`${path}.new`, path)
+  } catch (error) {
+    throw describe(error, path)
+  }
+}
+
+/** Two exports writing one file would mix their bytes. A process id alone may have been given out again: its start time tells. */
+function refuseLiveOwner(path: string, line: string | undefined): void {
+  const match = /^\{"owner":(\d+),"started":"([^"]*)"\}$/.exec(line ?? '')
+  const [, pid = '0', started = ''] = match ?? []
+  if (!match || Number(pid) === process.pid || started === '' || startTimeOf(Number(pid)) !== started) return
+  throw new FerryError('io-exists', `${path}: another ferry export (process ${pid}) is writing it`, {
+    hint: 'Wait for it, or stop it and run this again: it goes on where the other one stopped.',
+  })
+}
+
+/** The start of a process in clock ticks since boot (proc(5), stat field 22); empty when there is none. */
+function startTimeOf(pid: number): string {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function describe(error: unknown, path: string): Error {
+  if (error instanceof FerryError) return error
+  const code = systemCodeOf(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new FerryError('io-space', `${path}: no space left on the disk`, {
+      hint: 'Free some space and run the same command again: what is complete is kept.',
+      cause: error,
+    })
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return new FerryError('io-file', `${path}: cannot be written: ${reasonOf(error)}`, {
+      hint: 'Give another --out, in a folder you may write to.',
+      cause: error,
+    })
+  return new FerryError('io-file', `${path}: ${reasonOf(error)}`, { cause: error })
+}

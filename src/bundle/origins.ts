@@ -1,0 +1,57 @@
+import { FerryError } from '../errors.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { HttpFetcher, Registry } from '../oci/registry.ts'
+import type { ContentSource } from '../oci/store.ts'
+import type { LocalFiles, RandomAccessFile } from '../ports.ts'
+import type { Extent } from './partial.ts'
+
+/** Where the content of a blob can be had. */
+export type Origin =
+  | { readonly kind: 'registry'; readonly registry: Registry; readonly repository: string }
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'local'; readonly location: string }
+  | { readonly kind: 'memory'; readonly bytes: Uint8Array }
+  | { readonly kind: 'earlier'; readonly file: RandomAccessFile; readonly extent: Extent }
+
+export interface OriginReaders {
+  readonly http: HttpFetcher
+  readonly files: LocalFiles
+}
+
+/** Blobs by digest, read from wherever they come from: what an export copies from. */
+export function originSource(origins: ReadonlyMap<Digest, Origin>, { http, files }: OriginReaders): ContentSource {
+  return {
+    async read(descriptor, options) {
+      const origin = origins.get(descriptor.digest)
+      const { offset = 0 } = options
+      switch (origin?.kind) {
+        case undefined:
+          throw new FerryError('internal', `nobody has ${descriptor.digest}`)
+        case 'registry':
+          return origin.registry.readBlob(origin.repository, descriptor, options)
+        case 'url':
+          return http.read(origin.url, options)
+        case 'memory':
+          return { offset, body: once(origin.bytes.subarray(offset)) }
+        case 'earlier':
+          return { offset, body: origin.file.stream(origin.extent.offset + offset, origin.extent.size - offset) }
+        case 'local':
+          return { offset, body: streamLocal(files, origin.location, offset) }
+      }
+    },
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- an async iterable of one value
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  if (bytes.length > 0) yield bytes
+}
+
+async function* streamLocal(files: LocalFiles, location: string, offset: number): AsyncIterable<Uint8Array> {
+  const file = await files.open(location)
+  try {
+    yield* file.stream(offset, Math.max(0, file.size - offset))
+  } finally {
+    await file.close()
+  }
+}
