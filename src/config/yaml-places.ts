@@ -84,7 +84,7 @@ export function buildPlaces(events: readonly Event[], source: string): Places {
       if (!node) break
       // Nothing is written for `key:` and for a lone `-`.
       if (node.keyStart >= 0) keyStart = node.keyStart
-      start = node.start >= 0 ? node.start : keyStart
+      start = node.start >= 0 ? node.start : node.keyStart >= 0 ? node.keyStart : start
     }
     return { node, start, keyStart }
   }
