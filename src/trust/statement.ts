@@ -65,7 +65,7 @@ export function parseStatement(bytes: Uint8Array): ReleaseStatement {
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
   } catch (error) {
-    throw wrong(`not JSON: ${reasonOf(error).slice(0, 200)}`)
+    throw wrong(`not JSON: ${escapeRest(reasonOf(error).slice(0, 200))}`)
   }
   const statement = checkStatement(value)
   let position = 0
