@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { arch, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { peer, run, type RunResult } from './peer.ts'
 import { startService } from './service.ts'
@@ -61,5 +61,8 @@ disabled_plugins = ${JSON.stringify(OFF)}
 address = ${JSON.stringify(address)}
 [ttrpc]
 address = ${JSON.stringify(`${address}.ttrpc`)}
+[[plugins."io.containerd.transfer.v1.local".unpack_config]]
+platform = "linux/${arch() === 'x64' ? 'amd64' : arch()}"
+snapshotter = "native"
 `
 }
