@@ -24,21 +24,24 @@ export interface Descriptor {
 /** The largest blob Ferry believes in: 1 TiB. */
 const MAX_SIZE = 2 ** 40
 
-const CONTROL = /[\u0000-\u001f\u007f]/
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+/** Media types travel in headers: printable ASCII (RFC 6838, 4.2 allows less, parameters add spaces and quotes). */
+const MEDIA_TYPE = /^[\x20-\x7e]{1,255}$/
 
 /** Checks an untrusted value and returns a descriptor with the known fields only. */
 export function parseDescriptor(value: unknown, where: string): Descriptor {
   const map = asMap(value, where)
   const digest = parseDigest(map['digest'], where)
   const mediaType = map['mediaType']
-  if (typeof mediaType !== 'string' || mediaType === '' || mediaType.length > 255 || CONTROL.test(mediaType))
+  if (typeof mediaType !== 'string' || !MEDIA_TYPE.test(mediaType))
     throw invalid(`${where}: ${digest} has no usable mediaType`)
   const size = map['size']
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > MAX_SIZE)
     throw invalid(`${where}: the size of ${digest} is ${JSON.stringify(size)}, not a number of bytes`)
-  const platform = map['platform'] === undefined ? undefined : parsePlatform(map['platform'], where)
+  // Go programs write null for what they leave out.
+  const platform = map['platform'] == null ? undefined : parsePlatform(map['platform'], where)
   const artifactType = optionalText(map['artifactType'], `${where}: artifactType`)
-  const annotations = map['annotations'] === undefined ? undefined : parseAnnotations(map['annotations'], where)
+  const annotations = map['annotations'] == null ? undefined : parseAnnotations(map['annotations'], where)
   return {
     mediaType,
     digest,
@@ -99,7 +102,7 @@ function parseAnnotations(value: unknown, where: string): Record<string, string>
 }
 
 function optionalText(value: unknown, where: string): string | undefined {
-  if (value === undefined || value === '') return undefined
+  if (value === undefined || value === null || value === '') return undefined
   if (typeof value !== 'string' || value.length > 255 || CONTROL.test(value))
     throw invalid(`${where} is not a short plain text`)
   return value

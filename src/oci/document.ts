@@ -54,7 +54,7 @@ export function parseDocument(bytes: Uint8Array, expected: string, where: string
   // OCI lets a document leave mediaType out; where it is there it must agree with how it was found.
   if (map['mediaType'] !== undefined && map['mediaType'] !== expected)
     throw invalid(`${where}: mediaType is ${JSON.stringify(map['mediaType'])}, but it came as ${expected}`)
-  const subject = map['subject'] === undefined ? undefined : parseDescriptor(map['subject'], `${where}: subject`)
+  const subject = map['subject'] == null ? undefined : parseDescriptor(map['subject'], `${where}: subject`)
   const annotations = stringMap(map['annotations'])
   const common = { mediaType: expected, ...(subject && { subject }), ...(annotations && { annotations }) }
   if (isIndexType(expected)) {
