@@ -58,7 +58,7 @@ export async function readHead(file: RandomAccessFile, verifyWith: VerifyWith): 
   }
   await expectRelease(file)
   const releaseBytes = await next(MAX_RELEASE_BYTES)
-  const signatures = await readSignatures(file, () => peekEntry(file, position), next)
+  const signatures = await readSignatures(file, () => peekPath(file, position), next)
   const verified = verifyAll(file, releaseBytes, signatures, verifyWith)
   const mtime = Date.parse(verified.statement.predicate.issuedAt) / 1000
   const subjects = verified.statement.subject.map(({ name, annotations }) => ({ path: name, size: annotations.size }))
@@ -97,17 +97,26 @@ async function peekEntry(file: RandomAccessFile, position: number): Promise<Entr
     throw new FerryError('bundle-format', `${file.name}: no plain tar header at byte ${position}`, {
       hint: 'A bundle is written by ferry export and never compressed or repacked.',
     })
-  return { path: text.slice(0, 100).replace(/\0.*$/s, ''), size: Number.parseInt(text.slice(124, 135), 8) }
+  return { path: pathOf(block), size: Number.parseInt(text.slice(124, 135), 8) }
+}
+
+/** The name alone: whether the header around it is sound is for whoever reads that entry. */
+async function peekPath(file: RandomAccessFile, position: number): Promise<string> {
+  return pathOf(await file.read(position, BLOCK))
+}
+
+function pathOf(block: Uint8Array): string {
+  return new TextDecoder('latin1').decode(block.subarray(0, 100)).replace(/\0.*$/s, '')
 }
 
 async function readSignatures(
   file: RandomAccessFile,
-  peek: () => Promise<Entry>,
+  peek: () => Promise<string>,
   next: (limit: number) => Promise<Uint8Array>,
 ): Promise<ReleaseSignature[]> {
   const signatures: ReleaseSignature[] = []
   for (;;) {
-    const { path } = await peek()
+    const path = await peek()
     const kid8 = /^ferry\/release\.json\.([0-9a-f]{8})\.sig$/.exec(path)?.[1]
     if (kid8 === undefined) break
     const previous = signatures.at(-1)?.kid8
@@ -117,8 +126,7 @@ async function readSignatures(
         `${file.name}: ${path} is out of order, or there are more than ${MAX_SIGNATURES} signatures`,
       )
     const der = await next(MAX_SIGNATURE_BYTES)
-    const { path: second } = await peek()
-    if (second !== signaturePaths(kid8).sigstore)
+    if ((await peek()) !== signaturePaths(kid8).sigstore)
       throw new FerryError('bundle-format', `${file.name}: ${path} is not followed by its .sigstore.json`)
     signatures.push({ kid8, der, sigstore: await next(MAX_SIGNATURE_BYTES) })
   }
