@@ -1,4 +1,3 @@
-import pLimit from 'p-limit'
 import { buildIndexes } from '../bundle/index-json.ts'
 import { assembleLock, findDifferences, matchLock, problemAt, sameBlobs, type EntryMatch } from '../bundle/lock.ts'
 import { resolveChart } from '../bundle/sources/chart.ts'
@@ -11,6 +10,7 @@ import type { Chart, File, Image, LockFile } from '../config/bundle-lock.gen.ts'
 import { FerryError, type ErrorCode, type Problem } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import { platformText } from '../oci/descriptor.ts'
+import { newLimit } from '../oci/parallel.ts'
 
 export interface LockRequest {
   readonly definition: BundleDefinition
@@ -58,8 +58,8 @@ export async function lockBundle(request: LockRequest, effects: LockEffects): Pr
   const { emit, signal, concurrency = 16 } = effects
   const warn = (message: string, hint?: string): void =>
     emit({ type: 'warning', message, ...(hint !== undefined && { hint }) })
-  const context: SourceContext = { ...effects, gate: pLimit(concurrency), warn }
-  const chartGate = pLimit(CHARTS_AT_ONCE)
+  const context: SourceContext = { ...effects, gate: newLimit(concurrency), warn }
+  const chartGate = newLimit(CHARTS_AT_ONCE)
   const run = startRun(definition, { emit, ...(signal && { signal }) })
   const keep = { update, run }
 

@@ -1,5 +1,8 @@
 import pLimit from 'p-limit'
 
+/** Lets work through, so much at once. It wraps single requests: what holds a place never waits for another. */
+export type Gate = <T>(work: () => Promise<T>) => Promise<T>
+
 /**
  * Runs `work` over `items`, at most `concurrency` at once, results in the order of the items. The first failure
  * stops the start of new ones and is thrown when those under way have ended.
@@ -34,7 +37,7 @@ function throwFirst(failure: { readonly error: unknown } | undefined): void {
 }
 
 /** A gate that lets at most `concurrency` pieces of work through at once. */
-export function newLimit(concurrency: number): <T>(work: () => Promise<T>) => Promise<T> {
+export function newLimit(concurrency: number): Gate {
   const limit = pLimit(concurrency)
   return (work) => limit(work)
 }
