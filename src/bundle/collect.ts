@@ -3,7 +3,7 @@ import { FerryError } from '../errors.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { digestOf, type Digest } from '../oci/digest.ts'
 import { walkGraph, type Graph } from '../oci/graph.ts'
-import { mapParallel, openGate, type Gate } from '../oci/parallel.ts'
+import { mapParallel, newLimit, type Gate } from '../oci/parallel.ts'
 import { parseReference, type Reference } from '../oci/reference.ts'
 import type { HttpFetcher, Registry } from '../oci/registry.ts'
 import type { ChartArchive } from '../ports.ts'
@@ -43,7 +43,7 @@ export async function collectContent(lock: LockFile, deps: CollectDeps): Promise
   const documents = new Map<Digest, Uint8Array>()
   const origins = new Map<Digest, Origin>()
   const names = new Map<Digest, string>()
-  const into: Into = { lock, documents, origins, names, limit: openGate(deps.concurrency) }
+  const into: Into = { lock, documents, origins, names, limit: newLimit(deps.concurrency) }
   await mapParallel(lock.images, deps.concurrency, (image) => collectImage(image, into, deps))
   await mapParallel(lock.charts, deps.concurrency, (chart) => collectChart(chart, into, deps))
   for (const file of lock.files) collectFile(file, into, deps)

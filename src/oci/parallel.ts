@@ -37,7 +37,7 @@ function throwFirst(failure: { readonly error: unknown } | undefined): void {
 }
 
 /** A gate that lets at most `concurrency` pieces of work through at once. */
-export function openGate(concurrency: number): Gate {
+export function newLimit(concurrency: number): Gate {
   const limit = pLimit(concurrency)
   return (work) => limit(work)
 }
