@@ -1,3 +1,4 @@
+import { FerryError } from '../errors.ts'
 import type { Emit, TaskName } from '../events.ts'
 import type { Descriptor } from './descriptor.ts'
 import { mapParallel } from './parallel.ts'
@@ -8,11 +9,14 @@ import { openVerified, type ReadRetry } from './verified-read.ts'
 export interface CopyItem {
   readonly descriptor: Descriptor
   readonly name: string
+  /** Where this one goes. Default: the target of the whole copy. */
+  readonly target?: ContentTarget
 }
 
 export interface CopyOptions {
   readonly source: ContentSource
-  readonly target: ContentTarget
+  /** Of the items that name none themselves. */
+  readonly target?: ContentTarget
   /** How many at once. */
   readonly concurrency: number
   readonly task: TaskName
@@ -63,8 +67,10 @@ export async function copy(items: readonly CopyItem[], options: CopyOptions): Pr
 
 /** @returns false when the target had it. */
 async function copyItem(item: CopyItem, options: CopyOptions, signal: AbortSignal): Promise<boolean> {
-  const { source, target, emit, task, retry, kept } = options
   const { descriptor, name } = item
+  const { source, emit, task, retry, kept } = options
+  const target = item.target ?? options.target
+  if (!target) throw new FerryError('internal', `nowhere to copy ${name} to`)
   signal.throwIfAborted()
   if (await target.has(descriptor, signal)) {
     emit({ type: 'bytes', task, bytes: descriptor.size })

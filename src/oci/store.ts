@@ -44,6 +44,8 @@ export interface ContentTarget {
 export interface RetryAdvice {
   /** Milliseconds the other side asked to wait (Retry-After), if it did. */
   readonly afterMs?: number
+  /** At most this many attempts in all, where patience mends little (a host that cannot be reached). */
+  readonly attempts?: number
 }
 
 const ADVICE = new WeakMap<object, RetryAdvice>()

@@ -1,6 +1,6 @@
 import { FerryError, reasonOf } from '../errors.ts'
 import type { Descriptor } from './descriptor.ts'
-import { hexOf, newHash } from './digest.ts'
+import { digestOfHex, hexOf, newHash, type Digest } from './digest.ts'
 import { retryAdviceOf, type ContentSource, type OpenVerified } from './store.ts'
 
 /** How often and how patiently a source is asked again. */
@@ -74,10 +74,17 @@ async function* readVerified(
 
 /** The bytes hash to something else. A target that resumed from kept bytes may try once more from the start. */
 export class WrongDigestError extends FerryError {
+  /** What it should be. */
+  readonly digest: Digest
+  /** What it is. */
+  readonly found: Digest
+
   constructor(descriptor: Descriptor, hex: string) {
     super('registry-digest', `${descriptor.digest} (${descriptor.size} bytes) came with other content, sha256:${hex}`, {
       hint: 'The content was changed or damaged on the way or at its source. Nothing of it was kept; run again, or look at the source.',
     })
+    this.digest = descriptor.digest
+    this.found = digestOfHex(hex)
   }
 }
 
@@ -120,12 +127,13 @@ async function* readRetrying(
       const advice = retryAdviceOf(error)
       if (signal?.aborted || !retry || (!advice && !(error instanceof ShortReadError))) throw error
       failures++
-      if (failures >= attempts) throw error
+      const limit = Math.min(attempts, advice?.attempts ?? attempts)
+      if (failures >= limit) throw error
       const delayMs = Math.min(
         Math.max(advice?.afterMs ?? 0, (retry.firstDelayMs ?? 500) * 2 ** (failures - 1) * (0.75 + Math.random() / 2)),
         Math.max(MAX_DELAY_MS, advice?.afterMs ?? 0),
       )
-      retry.onRetry?.({ reason: reasonOf(error), delayMs: Math.round(delayMs), attempt: failures + 1, attempts })
+      retry.onRetry?.({ reason: reasonOf(error), delayMs: Math.round(delayMs), attempt: failures + 1, attempts: limit })
       await retry.sleep(delayMs, signal)
     }
   }
