@@ -14,9 +14,10 @@ import type { Survey } from './survey.ts'
  * - A registry that wants every manifest of an index refuses it at once, and keeps nothing of it: nothing was sent.
  * - A registry that takes sparse indexes, or looks at them later or never, keeps it. That is what the push would have
  *   done anyway; no tag stands at it yet, and until the manifests follow only someone who knows the digest could see it.
- * - A registry may insist on some platforms only (distribution 3, `validation.manifests.indexes.platforms: list`). Then its
- *   refusal names manifests that this push is about to send. That is no answer yet: the push goes on, and the index
- *   has its turn after its manifests.
+ * - A registry may insist on some platforms only (distribution 3, `validation.manifests.indexes.platforms: list`) and refuse
+ *   just because these have not come yet. Its words cannot be relied on to tell the two apart (many name only the first
+ *   manifest they miss), and sending content to find out would break the promise; so this counts as a refusal. By tag
+ *   such an image goes in whole, and from then on pinned as well.
  *
  * One after another, so that after the first refusal nothing more is sent. Indexes that are there, and those whose
  * missing manifests the target has from elsewhere, need no question.
@@ -34,20 +35,8 @@ export async function probePinnedSparse(run: PushRun, survey: Survey): Promise<v
   }
   for (const [i, document] of questions.entries()) {
     const result = await putDocument(run, document, document.descriptor.digest)
-    if (result.refused === undefined || namesOnlyWhatComes(result, document)) continue
-    throw refusesPinned(run.host, questions.slice(i), result)
+    if (result.refused !== undefined) throw refusesPinned(run.host, questions.slice(i), result)
   }
-}
-
-/**
- * Whether a refusal complains about nothing but manifests that are in the bundle. Words that were cut short may have gone on
- * about others, so they do not count.
- */
-function namesOnlyWhatComes({ refused }: Refusal, { sparse, descriptor }: PlannedDocument): boolean {
-  if (refused.includes('…')) return false
-  const named = (refused.match(/sha256:[a-f0-9]{64}/g) ?? []).filter((digest) => digest !== descriptor.digest)
-  const absent = new Set<string>(sparse?.absent.map(({ digest }) => digest))
-  return named.length > 0 && !named.some((digest) => absent.has(digest))
 }
 
 function refusesPinned(host: string, documents: readonly PlannedDocument[], { refused }: Refusal): FerryError {
