@@ -53,6 +53,6 @@ export function countWithinLimits(where: string): (path: string, size: number) =
         'content-invalid',
         `${where}: more than ${MAX_UNPACKED_BYTES} bytes unpacked; Helm refuses that`,
       )
-    if (files > MAX_FILES) throw new FerryError('content-invalid', `${where}: more than ${MAX_FILES} files`)
+    if (files > MAX_FILES) throw new FerryError('content-invalid', `${where}: more than ${MAX_FILES} files and folders`)
   }
 }

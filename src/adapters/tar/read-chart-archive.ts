@@ -20,7 +20,7 @@ export const readChartArchive: ChartArchive['read'] = async (bytes, { where, kee
       total += piece.length
       if (total > MAX_TAR_BYTES)
         throw invalid(`${where}: unpacks to more than ${MAX_UNPACKED_BYTES} bytes; Helm refuses that`)
-      reading.write(piece)
+      if (reading.write(piece) === 'ended') break
     }
     return reading.end()
   } catch (error) {
@@ -34,13 +34,14 @@ export const readChartArchive: ChartArchive['read'] = async (bytes, { where, kee
 function startReading(
   where: string,
   keep: (path: string) => boolean,
-): { write: (piece: Buffer) => void; end: () => ChartContents } {
+): { write: (piece: Buffer) => 'more' | 'ended'; end: () => ChartContents } {
   const files = new Map<string, number>()
   const kept = new Map<string, Uint8Array>()
   const count = countWithinLimits(where)
   let folder: string | undefined
   let keptBytes = 0
   let failure: unknown
+  let ended = false
   const parser = new Parser({ strict: true, maxMetaEntrySize: MAX_META_BYTES })
 
   const take = (entry: ReadEntry): void => {
@@ -52,7 +53,10 @@ function startReading(
     folder ??= place.folder
     if (place.folder !== folder)
       throw invalid(`${where}: the archive has two folders at its top, ${folder} and ${place.folder}`)
-    if (type === 'Directory') return
+    if (type === 'Directory') {
+      count(path, 0)
+      return
+    }
     if (type !== 'File' && type !== 'OldFile')
       throw invalid(`${where}: the archive's entry ${JSON.stringify(path)} is not a plain file (${type})`)
     if (place.rest === '')
@@ -85,6 +89,10 @@ function startReading(
       throw invalid(`${where}: the archive's entry ${JSON.stringify(entry.path)} is not a plain file (${entry.type})`)
     }),
   )
+  // What comes behind the end mark is no part of the archive, for Helm neither.
+  parser.on('eof', () => {
+    ended = true
+  })
   parser.on('error', (error: Error) =>
     attempt(() => {
       throw error
@@ -98,6 +106,7 @@ function startReading(
     write(piece) {
       parser.write(piece)
       check()
+      return ended ? 'ended' : 'more'
     },
     end() {
       parser.end()
