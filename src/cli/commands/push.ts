@@ -1,0 +1,96 @@
+import type { Problem } from '../../errors.ts'
+import type { Command } from '../command.ts'
+import { usageError } from '../parse-arguments.ts'
+import { parseWhole } from '../parse-values.ts'
+import { readPublicKeys } from '../read-keys.ts'
+import { readText } from '../read-text.ts'
+import { formatBytes, formatCount } from '../render/format.ts'
+
+export const pushCommand: Command = {
+  name: 'push',
+  summary: 'fill a registry from a bundle',
+  description:
+    'Fills any OCI registry from a bundle, without unpacking it. Everything is verified on the way; what the registry has already is not sent again. Stopped at any moment and run again, it goes on where it stopped.',
+  usage: 'FILE.tar --pub FILE --to REGISTRY[/PREFIX] [options]',
+  positionals: [{ name: 'FILE.tar', help: 'The bundle.' }],
+  options: {
+    pub: {
+      type: 'string',
+      value: 'FILE',
+      multiple: true,
+      required: true,
+      help: "The vendor's public key. The bundle must be signed by one of those given.",
+    },
+    to: {
+      type: 'string',
+      value: 'REGISTRY[/PREFIX]',
+      required: true,
+      help: 'The registry, with port if it has one, and the path below which everything goes. registry.k8s.io/pause:3.10 becomes REGISTRY/PREFIX/registry.k8s.io/pause:3.10.',
+    },
+    'plain-http': { type: 'boolean', help: 'Speak HTTP without TLS. Default: HTTPS.' },
+    ca: {
+      type: 'string',
+      value: 'FILE',
+      help: "Certificate authorities (PEM) to trust besides the system's.",
+    },
+    concurrency: { type: 'string', value: 'N', help: 'Uploads at once, 1 to 64. Default: 8.' },
+  },
+  examples: [
+    'ferry push platform-1.4.0.tar --pub vendor.pub --to registry.site.example',
+    'ferry push platform-1.4.0.tar --pub vendor.pub --to 127.0.0.1:5000/mirror --plain-http',
+  ],
+  notes: ["Credentials come from docker's config.json, proxies from HTTPS_PROXY and NO_PROXY."],
+  interrupted: 'What the registry has, it keeps; the same command sends only the rest.',
+  async run(args, { ports, emit, signal }) {
+    const [path = ''] = args.positionals
+    const concurrency = readConcurrency(args.value('concurrency'))
+    const { parsePushTarget } = await import('../../app/push-target.ts')
+    const to = parsePushTarget(args.need('to'))
+    const trustedKeys = await readPublicKeys(args.values('pub'), ports)
+    const caPath = args.value('ca')
+    const settings = {
+      plainHttp: args.has('plain-http'),
+      ...(caPath !== undefined && { ca: await readText(caPath, ports) }),
+    }
+    const [{ openBundle }, { pushBundle }] = await Promise.all([
+      import('../../bundle/open-bundle.ts'),
+      import('../../app/push.ts'),
+    ])
+    const file = await ports.files.open(path)
+    try {
+      const bundle = await openBundle(file, { trustedKeys, now: new Date(ports.clock.now()) })
+      const network = await ports.loadNetwork({
+        settingsOf: (host) => (host === to.host ? settings : {}),
+        onRetry: (host, notice) => emit({ type: 'retry', task: 'push', item: host, ...notice }),
+      })
+      try {
+        const registry = network.registries.registry(to.host)
+        const request = { bundle, to, ...(concurrency !== undefined && { concurrency }) }
+        const summary = await pushBundle(request, { registry, emit, signal })
+        const { product, version } = bundle.statement.predicate
+        const counts = [
+          formatCount(summary.tags, 'tag'),
+          formatCount(summary.repositories, 'repository', 'repositories'),
+          `${formatBytes(summary.bytesUploaded)} sent`,
+          `${formatBytes(summary.bytesPresent)} there already`,
+        ]
+        return {
+          json: { file: path, ...summary },
+          text: `${summary.target} holds ${product} ${version}: ${counts.join(', ')}`,
+        }
+      } finally {
+        await network.close()
+      }
+    } finally {
+      await file.close()
+    }
+  },
+}
+
+function readConcurrency(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const parsed = parseWhole('concurrency', text, { least: 1, most: 64 })
+  const problems: Problem[] = parsed.problem ? [parsed.problem] : []
+  if (parsed.problem) throw usageError(pushCommand, problems)
+  return parsed.value
+}

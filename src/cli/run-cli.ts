@@ -1,0 +1,97 @@
+import { suggest } from '../config/suggest.ts'
+import { exitCodeOf, FerryError, type ExitCode } from '../errors.ts'
+import { chooseRenderer, type Env } from './choose-renderer.ts'
+import { COMMANDS } from './command-list.ts'
+import type { Command } from './command.ts'
+import { commandHelp, mainHelp } from './help.ts'
+import { parseArguments } from './parse-arguments.ts'
+import type { Ports } from './ports.ts'
+import type { Renderer, Streams } from './render/renderer.ts'
+
+export interface World {
+  readonly streams: Streams
+  readonly env: Env
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal
+  readonly ports: Ports
+  readonly version: string
+}
+
+/** Runs one command line, `argv` without node and script, and returns its exit code. Never throws. */
+export async function runCli(argv: readonly string[], world: World): Promise<ExitCode> {
+  const { streams, version } = world
+  const [first, ...rest] = argv
+  const print = (text: string): ExitCode => {
+    streams.stdout.write(`${text}\n`)
+    return 0
+  }
+  if (first === undefined || first === '--help' || first === '-h') return print(mainHelp(COMMANDS, version))
+  if (first === '--version' || first === '-V') return print(`ferry ${version}`)
+  const wanted = first === 'help' ? rest[0] : first
+  if (wanted === undefined) return print(mainHelp(COMMANDS, version))
+  const command = COMMANDS.find(({ name }) => name === wanted)
+  if (!command) return fail('', unknownCommand(wanted), argv, world)
+  if (first === 'help' || asksForHelp(rest)) return print(commandHelp(command))
+  return runCommand(command, rest, world)
+}
+
+async function runCommand(command: Command, words: readonly string[], world: World): Promise<ExitCode> {
+  const { ports, signal, env } = world
+  let renderer: Renderer | undefined
+  try {
+    const args = parseArguments(command, words)
+    renderer = rendererFor(words, world)
+    const { emit } = renderer
+    const onAbort = (): void =>
+      emit({ type: 'warning', message: 'stopping; what is in hand is brought to an end. Ctrl-C again exits at once.' })
+    signal.addEventListener('abort', onAbort, { once: true })
+    const result = await command.run(args, { ports, emit, signal, env })
+    signal.removeEventListener('abort', onAbort)
+    await renderer.finish({ type: 'result', command: command.name, ...result })
+    return 0
+  } catch (error) {
+    return fail(command.name, signal.aborted ? interruptionOf(command, error) : error, words, world, renderer)
+  }
+}
+
+async function fail(
+  command: string,
+  error: unknown,
+  words: readonly string[],
+  world: World,
+  renderer: Renderer = rendererFor(words, world),
+): Promise<ExitCode> {
+  const debug = !['', '0', undefined].includes(world.env['FERRY_DEBUG'])
+  await renderer.finish({ type: 'error', command, error, debug })
+  return exitCodeOf(error)
+}
+
+function rendererFor(words: readonly string[], { streams, env, ports }: World): Renderer {
+  return chooseRenderer(streams, { json: words.includes('--json'), env, clock: ports.clock })
+}
+
+/** Once stopped, whatever a broken-off piece of work says is a consequence; a damaged bundle is news all the same. */
+function interruptionOf(command: Command, error: unknown): unknown {
+  if (error instanceof FerryError && error.code.startsWith('bundle-')) return error
+  return new FerryError('interrupted', `${command.name}: interrupted`, { hint: command.interrupted, cause: error })
+}
+
+/** `--help` anywhere before a `--`: someone who asks for help has no use for complaints. */
+function asksForHelp(words: readonly string[]): boolean {
+  const end = words.indexOf('--')
+  return (end < 0 ? words : words.slice(0, end)).some((word) => word === '--help' || word === '-h')
+}
+
+function unknownCommand(word: string): FerryError {
+  const names = COMMANDS.map(({ name }) => name)
+  if (word.startsWith('-')) {
+    const near = suggest(word, ['--help', '--version'])
+    return new FerryError('usage', `unknown option ${word}${near === undefined ? '' : `. Did you mean ${near}?`}`, {
+      hint: 'Usage: ferry COMMAND [arguments]. ferry --help lists the commands.',
+    })
+  }
+  const near = suggest(word, names)
+  return new FerryError('usage', `unknown command ${word}${near === undefined ? '' : `. Did you mean ${near}?`}`, {
+    hint: `Commands: ${names.join(', ')}. ferry --help tells what they do.`,
+  })
+}
