@@ -1,6 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Agent, request } from 'undici'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startContainerd } from '../peers/containerd.ts'
 import { peer, run } from '../peers/peer.ts'
@@ -16,12 +17,18 @@ test('a registry with TLS and a password lets in only who trusts its CA and know
   const tls = await makeTls(join(folder, 'tls'))
   const registry = await startRegistry({ tls, htpasswd: { user: 'ann', password: 'pa ss' } })
   try {
-    const ask = (...args: string[]) =>
-      run('curl', ['-sS', '-o', join(folder, 'answer'), '-w', '%{http_code}', ...args, `${registry.url}/v2/`])
-    expect((await ask()).code).toBe(60)
-    expect((await ask('--cacert', tls.ca)).stdout).toBe('401')
-    expect((await ask('--cacert', tls.ca, '-u', 'ann:pass')).stdout).toBe('401')
-    expect((await ask('--cacert', tls.ca, '-u', 'ann:pa ss')).stdout).toBe('200')
+    const ask = async (ca?: string, login?: string) => {
+      const dispatcher = new Agent({ connect: ca === undefined ? {} : { ca: await readFile(ca) } })
+      const headers = login === undefined ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` }
+      const { statusCode, body } = await request(`${registry.url}/v2/`, { dispatcher, headers })
+      await body.dump()
+      await dispatcher.close()
+      return statusCode
+    }
+    await expect(ask()).rejects.toMatchObject({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' })
+    expect(await ask(tls.ca)).toBe(401)
+    expect(await ask(tls.ca, 'ann:pass')).toBe(401)
+    expect(await ask(tls.ca, 'ann:pa ss')).toBe(200)
   } finally {
     await registry.stop()
   }
