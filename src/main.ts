@@ -1,8 +1,6 @@
 import { readFileSync, writeSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { systemClock } from './adapters/clock/system-clock.ts'
-import { readSmallFile, replaceTextFile } from './adapters/files/small-files.ts'
-import { askSecret } from './adapters/terminal/ask-secret.ts'
 import type { Ports } from './cli/ports.ts'
 import { runCli } from './cli/run-cli.ts'
 import { systemCodeOf } from './errors.ts'
@@ -20,10 +18,11 @@ const ports: Ports = {
   files: {
     open: async (path) => (await import('./adapters/tar/random-access-file.ts')).openRandomAccessFile(path),
   },
-  readSmallFile,
-  replaceTextFile,
+  readSmallFile: async (path, options) =>
+    (await import('./adapters/files/small-files.ts')).readSmallFile(path, options),
+  replaceTextFile: async (path, text) => (await import('./adapters/files/small-files.ts')).replaceTextFile(path, text),
   absolutePath: (path) => resolve(path),
-  askSecret,
+  askSecret: async (question) => (await import('./adapters/terminal/ask-secret.ts')).askSecret(question),
   loadHasher: async () => (await import('./adapters/hash/range-hasher.ts')).rangeHasher,
   loadOutputs: async () => (await import('./adapters/tar/output-file.ts')).outputFiles,
   loadCharts: async () => (await import('./adapters/tar/chart-archive.ts')).chartArchive,

@@ -1,5 +1,8 @@
+import type { Problem } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Ports } from './ports.ts'
+
+export type Env = Readonly<Record<string, string | undefined>>
 
 /** A flag of a command. */
 export interface OptionSpec {
@@ -37,8 +40,6 @@ export interface Arguments {
 
 export interface Command {
   readonly name: string
-  /** A few words, for the list of commands. */
-  readonly summary: string
   /** What it does, in a sentence or two. */
   readonly description: string
   /** Without `ferry NAME`: `BUNDLE.yaml --key FILE --out FILE.tar [options]`. */
@@ -50,6 +51,8 @@ export interface Command {
   readonly notes?: readonly string[]
   /** What a person is told when it is interrupted: what is kept, how it goes on. */
   readonly interrupted: string
+  /** What else is wrong with a command line, reported together with missing and unknown flags. */
+  readonly check?: (args: Arguments, env: Env) => readonly Problem[]
   /** Everything heavy is imported in here, so that help costs nothing. */
   run(args: Arguments, context: CommandContext): Promise<CommandResult>
 }
@@ -58,7 +61,7 @@ export interface CommandContext {
   readonly ports: Ports
   readonly emit: Emit
   readonly signal: AbortSignal
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Env
 }
 
 export interface CommandResult {

@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util'
 import { suggest } from '../config/suggest.ts'
 import { FerryError, type Problem } from '../errors.ts'
-import { optionsOf, type Arguments, type Command, type OptionTable } from './command.ts'
+import { optionsOf, type Arguments, type Command, type Env, type OptionTable } from './command.ts'
 
 /**
  * Checks the words after the command's name against its tables.
  * @throws FerryError `usage` with everything that is wrong with them.
  */
-export function parseArguments(command: Command, words: readonly string[]): Arguments {
+export function parseArguments(command: Command, words: readonly string[], env: Env): Arguments {
   const options = optionsOf(command)
   const { tokens } = parseArgs({
     args: [...words],
@@ -27,9 +27,7 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
       if (problem) problems.push(problem)
     }
   }
-  problems.push(...missingOptions(options, given), ...wrongPositionals(command, positionals))
-  if (problems.length > 0) throw usageError(command, problems)
-  return {
+  const args: Arguments = {
     positionals,
     value: (option) => given.get(option)?.at(-1),
     need: (option) => {
@@ -41,10 +39,17 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
     values: (option) => given.get(option) ?? [],
     has: (option) => given.has(option),
   }
+  problems.push(
+    ...missingOptions(options, given),
+    ...(command.check?.(args, env) ?? []),
+    ...wrongPositionals(command, positionals),
+  )
+  if (problems.length > 0) throw usageError(command, problems)
+  return args
 }
 
-/** The error for a command line that is wrong: one problem in its message, several below it. */
-export function usageError(command: Command, problems: readonly Problem[]): FerryError {
+/** One problem stands in the message, several below it. */
+function usageError(command: Command, problems: readonly Problem[]): FerryError {
   const hint = `Usage: ferry ${command.name} ${command.usage}\nMore: ferry ${command.name} --help`
   const [first, ...more] = problems
   if (first && more.length === 0) {

@@ -15,13 +15,21 @@ export function parseListen(text: string): ListenAddress | undefined {
   return { host: match[1] ?? match[2] ?? '', port }
 }
 
-/** A whole number in a range; the problem to report when it is not. */
-export function parseWhole(
-  option: string,
-  text: string,
-  { least, most }: { readonly least: number; readonly most: number },
-): { readonly value: number; readonly problem?: undefined } | { readonly problem: Problem } {
-  const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN
-  if (value >= least && value <= most) return { value }
-  return { problem: { message: `--${option} ${text}: not a whole number from ${least} to ${most}` } }
+/** `--concurrency N`, 1 to 64. Undefined when it is not given, NaN when it is no such number. */
+export function parseConcurrency(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  return /^[0-9]{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= 64 ? Number(text) : Number.NaN
+}
+
+/** The problem with the value of `--concurrency`, if there is one. */
+export function concurrencyProblems(text: string | undefined): Problem[] {
+  return Number.isNaN(parseConcurrency(text))
+    ? [{ message: `--concurrency ${text ?? ''}: not a whole number from 1 to 64` }]
+    : []
+}
+
+/** `SOURCE_DATE_EPOCH`: seconds since 1970. Undefined when it is not set, NaN when it is no such number. */
+export function parseEpoch(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined
+  return /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN
 }

@@ -1,10 +1,8 @@
-import { suggest } from '../config/suggest.ts'
 import { exitCodeOf, FerryError, type ExitCode } from '../errors.ts'
-import { chooseRenderer, type Env } from './choose-renderer.ts'
+import { chooseRenderer } from './choose-renderer.ts'
 import { COMMANDS } from './command-list.ts'
-import type { Command } from './command.ts'
-import { commandHelp, mainHelp } from './help.ts'
-import { parseArguments } from './parse-arguments.ts'
+import type { Command, Env } from './command.ts'
+import { mainHelp } from './main-help.ts'
 import type { Ports } from './ports.ts'
 import type { Renderer, Streams } from './render/renderer.ts'
 
@@ -29,9 +27,13 @@ export async function runCli(argv: readonly string[], world: World): Promise<Exi
   if (first === '--version' || first === '-V') return print(`ferry ${version}`)
   const wanted = first === 'help' ? rest[0] : first
   if (wanted === undefined) return print(mainHelp(COMMANDS, version))
-  const command = COMMANDS.find(({ name }) => name === wanted)
-  if (!command) return fail('', unknownCommand(wanted), argv, world)
-  if (first === 'help' || asksForHelp(rest)) return print(commandHelp(command))
+  const listed = COMMANDS.find(({ name }) => name === wanted)
+  if (!listed) return fail('', await unknownCommand(wanted), argv, world)
+  const command = await listed.load()
+  if (first === 'help' || asksForHelp(rest)) {
+    const { commandHelp } = await import('./command-help.ts')
+    return print(commandHelp(command))
+  }
   return runCommand(command, rest, world)
 }
 
@@ -39,8 +41,9 @@ async function runCommand(command: Command, words: readonly string[], world: Wor
   const { ports, signal, env } = world
   let renderer: Renderer | undefined
   try {
-    const args = parseArguments(command, words)
-    renderer = rendererFor(words, world)
+    const { parseArguments } = await import('./parse-arguments.ts')
+    const args = parseArguments(command, words, env)
+    renderer = await rendererFor(words, world)
     const { emit } = renderer
     const onAbort = (): void =>
       emit({ type: 'warning', message: 'stopping; what is in hand is brought to an end. Ctrl-C again exits at once.' })
@@ -59,14 +62,15 @@ async function fail(
   error: unknown,
   words: readonly string[],
   world: World,
-  renderer: Renderer = rendererFor(words, world),
+  renderer?: Renderer,
 ): Promise<ExitCode> {
+  const shown = renderer ?? (await rendererFor(words, world))
   const debug = !['', '0', undefined].includes(world.env['FERRY_DEBUG'])
-  await renderer.finish({ type: 'error', command, error, debug })
+  await shown.finish({ type: 'error', command, error, debug })
   return exitCodeOf(error)
 }
 
-function rendererFor(words: readonly string[], { streams, env, ports }: World): Renderer {
+function rendererFor(words: readonly string[], { streams, env, ports }: World): Promise<Renderer> {
   return chooseRenderer(streams, { json: words.includes('--json'), env, clock: ports.clock })
 }
 
@@ -82,7 +86,8 @@ function asksForHelp(words: readonly string[]): boolean {
   return (end < 0 ? words : words.slice(0, end)).some((word) => word === '--help' || word === '-h')
 }
 
-function unknownCommand(word: string): FerryError {
+async function unknownCommand(word: string): Promise<FerryError> {
+  const { suggest } = await import('../config/suggest.ts')
   const names = COMMANDS.map(({ name }) => name)
   if (word.startsWith('-')) {
     const near = suggest(word, ['--help', '--version'])

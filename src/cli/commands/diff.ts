@@ -6,7 +6,6 @@ const MAX_LOCK_BYTES = 64 * 1024 * 1024
 
 export const diffCommand: Command = {
   name: 'diff',
-  summary: 'compare two bundles or locks',
   description:
     'Shows what came, went and changed from OLD to NEW, and how many bytes are new: what has to cross the gap. Each of the two is a bundle or a bundle.lock.yaml. Signatures are not checked.',
   usage: 'OLD NEW [--json]',

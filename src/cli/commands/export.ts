@@ -1,17 +1,15 @@
 import { resolve } from 'node:path'
 import type { Problem } from '../../errors.ts'
-import type { Arguments, Command } from '../command.ts'
+import type { Arguments, Command, Env } from '../command.ts'
 import { openSigners } from '../open-signers.ts'
 import { openSources } from '../open-sources.ts'
-import { usageError } from '../parse-arguments.ts'
-import { parseWhole } from '../parse-values.ts'
+import { concurrencyProblems, parseConcurrency, parseEpoch } from '../parse-values.ts'
 import { readBundleFiles } from '../read-bundle-file.ts'
 import { keyText } from '../read-keys.ts'
 import { formatBytes, formatCount } from '../render/format.ts'
 
 export const exportCommand: Command = {
   name: 'export',
-  summary: 'write everything a bundle.yaml names into one signed file',
   description:
     'Downloads everything BUNDLE.yaml names and writes it into one signed file. Locks first what is not locked yet. Stopped at any moment and run again, it goes on where it stopped.',
   usage: 'BUNDLE.yaml --key FILE --out FILE.tar [options]',
@@ -47,10 +45,12 @@ export const exportCommand: Command = {
     "Registry credentials come from docker's config.json, proxies from HTTP_PROXY, HTTPS_PROXY and NO_PROXY.",
   ],
   interrupted: 'What is complete is kept in FILE.tar.partial; the same command goes on from there.',
+  check: problemsOf,
   async run(args, context) {
     const { ports, emit, signal, env } = context
     const [path = ''] = args.positionals
-    const { concurrency, issuedAt } = checkArguments(args, env)
+    const concurrency = parseConcurrency(args.value('concurrency'))
+    const issuedAt = parseEpoch(env['SOURCE_DATE_EPOCH'])
     const out = args.need('out')
     const signers = await openSigners(args, context)
     const { definition, lock: existing, lockPath, lockText } = await readBundleFiles(path, ports)
@@ -108,17 +108,8 @@ export const exportCommand: Command = {
   },
 }
 
-function checkArguments(
-  args: Arguments,
-  env: Readonly<Record<string, string | undefined>>,
-): { readonly concurrency: number | undefined; readonly issuedAt: number | undefined } {
+function problemsOf(args: Arguments, env: Env): Problem[] {
   const problems: Problem[] = []
-  const whole = (option: string, text: string | undefined, most: number, least: number): number | undefined => {
-    if (text === undefined) return undefined
-    const parsed = parseWhole(option, text, { least, most })
-    if (parsed.problem) problems.push(parsed.problem)
-    return parsed.problem ? undefined : parsed.value
-  }
   const command = args.has('signer-cmd')
   if (!args.has('key') && !command)
     problems.push({
@@ -128,11 +119,7 @@ function checkArguments(
   if (command && !args.has('signer-pub'))
     problems.push({ message: '--signer-pub FILE is missing', hint: 'The public key that --signer-cmd signs for.' })
   if (!command && args.has('signer-pub')) problems.push({ message: '--signer-pub is given without --signer-cmd' })
-  const concurrency = whole('concurrency', args.value('concurrency'), 64, 1)
-  const epoch = env['SOURCE_DATE_EPOCH']
-  const issuedAt = epoch === undefined || epoch === '' ? undefined : /^[0-9]{1,10}$/.test(epoch) ? Number(epoch) : NaN
-  if (Number.isNaN(issuedAt))
+  if (Number.isNaN(parseEpoch(env['SOURCE_DATE_EPOCH'])))
     problems.push({ message: 'SOURCE_DATE_EPOCH in the environment is not a number of seconds' })
-  if (problems.length > 0) throw usageError(exportCommand, problems)
-  return { concurrency, issuedAt }
+  return [...problems, ...concurrencyProblems(args.value('concurrency'))]
 }

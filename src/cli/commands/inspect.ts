@@ -3,7 +3,6 @@ import { keyJson, readPublicKeys } from '../read-keys.ts'
 
 export const inspectCommand: Command = {
   name: 'inspect',
-  summary: 'show what is in a bundle',
   description:
     'Shows what a bundle carries: images with their platforms, charts, files, what is attached, sizes and what is shared. Reads only the head of the file, whatever its size. Without --pub it says NOT VERIFIED.',
   usage: 'FILE.tar [--pub FILE] [--json]',

@@ -1,11 +1,9 @@
 import { fingerprintText } from '../../trust/key.ts'
 import type { Command } from '../command.ts'
-import { usageError } from '../parse-arguments.ts'
 import { askNewPassphrase, readPassphraseFile } from '../passphrase.ts'
 
 export const keygenCommand: Command = {
   name: 'keygen',
-  summary: 'make the key pair that bundles are signed with',
   description:
     'Makes a key pair (ECDSA P-256): NAME.key signs and stays with you, NAME.pub goes to whoever receives bundles. Prints the fingerprint that both sides compare.',
   usage: '--out DIR/NAME [--passphrase-file FILE | --no-passphrase]',
@@ -27,11 +25,13 @@ export const keygenCommand: Command = {
   examples: ['ferry keygen --out keys/vendor', 'ferry keygen --out keys/ci --passphrase-file secret.txt'],
   notes: ['openssl and cosign read both files; docs/security.md has the commands.'],
   interrupted: 'No key was written.',
+  check: (args) =>
+    args.has('passphrase-file') && args.has('no-passphrase')
+      ? [{ message: '--passphrase-file and --no-passphrase exclude each other' }]
+      : [],
   async run(args, { ports, emit }) {
     const out = args.need('out')
     const file = args.value('passphrase-file')
-    if (file !== undefined && args.has('no-passphrase'))
-      throw usageError(keygenCommand, [{ message: '--passphrase-file and --no-passphrase exclude each other' }])
     const { makeKeyPair, refuseExistingPair } = await import('../../app/keygen.ts')
     await refuseExistingPair(out)
     const passphrase = args.has('no-passphrase')
@@ -45,7 +45,8 @@ export const keygenCommand: Command = {
       text: [
         `private key  ${privateKeyPath}  (${encrypted ? 'encrypted' : 'NOT ENCRYPTED'}; keep it to yourself)`,
         `public key   ${publicKeyPath}  (give it to whoever receives your bundles)`,
-        `fingerprint  ${fingerprintText(publicKey.kid, 'full')}`,
+        `fingerprint  ${fingerprintText(publicKey.kid.slice(0, 32), 'full')}`,
+        `             ${fingerprintText(publicKey.kid.slice(32), 'full')}`,
       ].join('\n'),
       next: [`ferry export bundle.yaml --key ${privateKeyPath} --out FILE.tar`],
     }

@@ -4,7 +4,6 @@ import { readBundleFiles } from '../read-bundle-file.ts'
 
 export const lockCommand: Command = {
   name: 'lock',
-  summary: 'pin every tag, version and URL of a bundle.yaml',
   description:
     'Writes bundle.lock.yaml beside BUNDLE.yaml: every tag, version and URL as digest and size. What is locked stays as it is; new entries are resolved, entries that are gone are dropped. Keep the lock in version control.',
   usage: 'BUNDLE.yaml [--update]',

@@ -1,14 +1,11 @@
-import type { Problem } from '../../errors.ts'
 import type { Command } from '../command.ts'
-import { usageError } from '../parse-arguments.ts'
-import { parseWhole } from '../parse-values.ts'
+import { concurrencyProblems, parseConcurrency } from '../parse-values.ts'
 import { readPublicKeys } from '../read-keys.ts'
 import { readText } from '../read-text.ts'
 import { formatBytes, formatCount } from '../render/format.ts'
 
 export const pushCommand: Command = {
   name: 'push',
-  summary: 'fill a registry from a bundle',
   description:
     'Fills any OCI registry from a bundle, without unpacking it. Everything is verified on the way; what the registry has already is not sent again. Stopped at any moment and run again, it goes on where it stopped.',
   usage: 'FILE.tar --pub FILE --to REGISTRY[/PREFIX] [options]',
@@ -41,9 +38,10 @@ export const pushCommand: Command = {
   ],
   notes: ["Credentials come from docker's config.json, proxies from HTTPS_PROXY and NO_PROXY."],
   interrupted: 'What the registry has, it keeps; the same command sends only the rest.',
+  check: (args) => concurrencyProblems(args.value('concurrency')),
   async run(args, { ports, emit, signal }) {
     const [path = ''] = args.positionals
-    const concurrency = readConcurrency(args.value('concurrency'))
+    const concurrency = parseConcurrency(args.value('concurrency'))
     const { parsePushTarget } = await import('../../app/push-target.ts')
     const to = parsePushTarget(args.need('to'))
     const trustedKeys = await readPublicKeys(args.values('pub'), ports)
@@ -85,12 +83,4 @@ export const pushCommand: Command = {
       await file.close()
     }
   },
-}
-
-function readConcurrency(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const parsed = parseWhole('concurrency', text, { least: 1, most: 64 })
-  const problems: Problem[] = parsed.problem ? [parsed.problem] : []
-  if (parsed.problem) throw usageError(pushCommand, problems)
-  return parsed.value
 }

@@ -1,8 +1,7 @@
-import type { Problem } from '../../errors.ts'
+import { FerryError, type Problem } from '../../errors.ts'
 import type { TlsIdentity } from '../../oci/served.ts'
 import type { Arguments, Command } from '../command.ts'
-import { usageError } from '../parse-arguments.ts'
-import { parseListen, type ListenAddress } from '../parse-values.ts'
+import { parseListen } from '../parse-values.ts'
 import type { Ports } from '../ports.ts'
 import { keyText, readPublicKeys } from '../read-keys.ts'
 import { readText } from '../read-text.ts'
@@ -10,7 +9,6 @@ import { formatCount } from '../render/format.ts'
 
 export const serveCommand: Command = {
   name: 'serve',
-  summary: 'be a read-only registry straight out of a bundle',
   description:
     'Serves a bundle as a read-only OCI registry, straight out of the file: ready at once, whatever its size. Every blob is verified as it is first read. Ctrl-C ends it.',
   usage: 'FILE.tar --pub FILE --listen HOST:PORT [--cert FILE --cert-key FILE]',
@@ -41,9 +39,11 @@ export const serveCommand: Command = {
     'Ended with Ctrl-C or SIGTERM, it lets what is under way finish for 5 s and exits with 0.',
   ],
   interrupted: 'Nothing was changed.',
+  check: problemsOf,
   async run(args, { ports, emit, signal }) {
     const [path = ''] = args.positionals
-    const listen = checkArguments(args)
+    const listen = parseListen(args.need('listen'))
+    if (!listen) throw new FerryError('internal', '--listen was not checked')
     const trustedKeys = await readPublicKeys(args.values('pub'), ports)
     const tls = await readIdentity(args, ports)
     const [{ openBundle }, { serveBundle }] = await Promise.all([
@@ -77,11 +77,10 @@ export const serveCommand: Command = {
   },
 }
 
-function checkArguments(args: Arguments): ListenAddress {
+function problemsOf(args: Arguments): Problem[] {
   const problems: Problem[] = []
-  const text = args.need('listen')
-  const listen = parseListen(text)
-  if (!listen)
+  const text = args.value('listen')
+  if (text !== undefined && text !== '' && !parseListen(text))
     problems.push({
       message: `--listen ${text}: not HOST:PORT`,
       hint: 'Examples: 127.0.0.1:5000, 0.0.0.0:443, "[::1]:5000".',
@@ -91,8 +90,7 @@ function checkArguments(args: Arguments): ListenAddress {
       message: `--${args.has('cert') ? 'cert-key' : 'cert'} FILE is missing`,
       hint: 'HTTPS needs both --cert and --cert-key.',
     })
-  if (problems.length > 0 || !listen) throw usageError(serveCommand, problems)
-  return listen
+  return problems
 }
 
 async function readIdentity(args: Arguments, ports: Ports): Promise<TlsIdentity | undefined> {

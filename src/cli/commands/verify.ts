@@ -5,7 +5,6 @@ import { fingerprintText } from '../../trust/key.ts'
 
 export const verifyCommand: Command = {
   name: 'verify',
-  summary: 'check a bundle: its signature, then every byte',
   description:
     'Checks that a bundle was signed by one of the given keys and that every byte of the file is what was signed. Needs no network. Exit code 0 only if all of it holds.',
   usage: 'FILE.tar --pub FILE [--pub FILE]',
