@@ -32,7 +32,7 @@ function readKey(pem: string): KeyObject {
     return createPrivateKey(pem)
   } catch {
     // The reason would be OpenSSL's, about the bytes of a secret.
-    throw wrong('the TLS key cannot be read as a private key', 'Expected -----BEGIN PRIVATE KEY----- (PEM).')
+    throw wrong('the TLS key cannot be read as a private key (PEM)', 'Expected -----BEGIN PRIVATE KEY-----.')
   }
 }
 

@@ -1,0 +1,43 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { expect, it } from 'vitest'
+import { checkTlsIdentity } from '../../../src/adapters/registry-server/tls-identity.ts'
+
+/** Self-signed, for nothing. Its key is not kept. */
+const CERT = `-----BEGIN CERTIFICATE-----
+MIIBgDCCASWgAwIBAgIUToxNsIoMeG+6hgafR6v5kC6SmkIwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJb2YgYSB0ZXN0MCAXDTI2MTEyMTA0NTQ0MVoYDzIxMjYxMDI4
+MDQ1NDQxWjAUMRIwEAYDVQQDDAlvZiBhIHRlc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATlgnVfx6Lq1x9So9lJ4WVNXBX9bnMqNhUIBG3SHkZAj1C4WIJjmjF2
+ffrKNY3kqpjhuE0AfzkeNXOGB9I/jZ/To1MwUTAdBgNVHQ4EFgQUdBcc0AyBb1ww
+c9zIysX30Gtv0MIwHwYDVR0jBBgwFoAUdBcc0AyBb1wwc9zIysX30Gtv0MIwDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEA2RYkI7I0djddhbjrLG0+
+8TgtFHa1fVPEEdG/04nB+eICIQDbZw25v1aL0c7J0Kt8AEIWIVKnHp52nDqP0YWE
+3Wvqtw==
+-----END CERTIFICATE-----
+`
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+const KEY = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+const ENCRYPTED = privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }).toString()
+
+it.each([
+  ['a key of another certificate', CERT, KEY, /do not belong together/],
+  ['garbage for a certificate', 'garbage', KEY, /certificate cannot be read/],
+  ['garbage for a key', CERT, 'garbage', /key cannot be read/],
+  ['a key where the certificate belongs', KEY, CERT, /certificate is a private key/],
+  ['an encrypted key', CERT, ENCRYPTED, /key is encrypted/],
+])('%s is refused, with a hint', (_, cert, key, message) => {
+  expect(() => checkTlsIdentity({ cert, key })).toThrow(
+    expect.objectContaining({
+      code: 'config-key',
+      message: expect.stringMatching(message) as string,
+      hint: expect.any(String) as string,
+    }),
+  )
+})
+
+it('no part of a key is ever in the message', () => {
+  const broken = KEY.replace('M', 'X')
+  expect(() => checkTlsIdentity({ cert: CERT, key: broken })).toThrow(
+    /^the TLS key cannot be read as a private key \(PEM\)$/,
+  )
+})
