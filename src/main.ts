@@ -1,6 +1,7 @@
 import { readFileSync, writeSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { systemClock } from './adapters/clock/system-clock.ts'
+import { freeYoungBuffers } from './adapters/memory/free-young-buffers.ts'
 import type { Ports } from './cli/ports.ts'
 import { runCli } from './cli/run-cli.ts'
 import { systemCodeOf } from './errors.ts'
@@ -22,6 +23,7 @@ const ports: Ports = {
     (await import('./adapters/files/small-files.ts')).readSmallFile(path, options),
   replaceTextFile: async (path, text) => (await import('./adapters/files/small-files.ts')).replaceTextFile(path, text),
   absolutePath: (path) => resolve(path),
+  freeBuffers: freeYoungBuffers,
   askSecret: async (question) => (await import('./adapters/terminal/ask-secret.ts')).askSecret(question),
   loadHasher: async () => (await import('./adapters/hash/range-hasher.ts')).rangeHasher,
   loadOutputs: async () => (await import('./adapters/tar/output-file.ts')).outputFiles,

@@ -8,7 +8,7 @@ import type { PlacedEntry } from './layout.ts'
 import { formatNote } from './partial.ts'
 
 /** Bytes gathered before they are written: a system call a piece of the network's size would cost more than the write. */
-const WRITE_BYTES = 1024 * 1024
+const WRITE_BYTES = 512 * 1024
 /** How often a large blob's progress is noted: at most this much is fetched again after a kill. */
 const NOTE_BYTES = 16 * 1024 * 1024
 

@@ -18,6 +18,8 @@ export interface Ports {
   /** The absolute form of a path that a person gave. */
   absolutePath(path: string): string
   readonly askSecret: AskSecret
+  /** Frees the buffers of content that has passed through. Cheap: a millisecond. */
+  freeBuffers(): void
   loadHasher(): Promise<RangeHasher>
   loadOutputs(): Promise<OutputFiles>
   loadCharts(): Promise<ChartArchive>

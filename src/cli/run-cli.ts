@@ -1,4 +1,5 @@
 import { exitCodeOf, FerryError, type ExitCode } from '../errors.ts'
+import { boundMemory } from './bounded-memory.ts'
 import { chooseRenderer } from './choose-renderer.ts'
 import { COMMANDS } from './command-list.ts'
 import type { Command, Env } from './command.ts'
@@ -44,7 +45,7 @@ async function runCommand(command: Command, words: readonly string[], world: Wor
     const { parseArguments } = await import('./parse-arguments.ts')
     const args = parseArguments(command, words, env)
     renderer = await rendererFor(words, world)
-    const { emit } = renderer
+    const emit = boundMemory(renderer.emit, () => ports.freeBuffers())
     const onAbort = (): void =>
       emit({ type: 'warning', message: 'stopping; what is in hand is brought to an end. Ctrl-C again exits at once.' })
     signal.addEventListener('abort', onAbort, { once: true })
