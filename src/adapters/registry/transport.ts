@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
 import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici'
 import { FerryError, reasonOf } from '../../errors.ts'
@@ -90,17 +91,21 @@ export function createTransport(options: TransportOptions): Transport {
 /** Parsing some hundred roots takes milliseconds, so once for all connections and not once for each. */
 function createContext(authorities: readonly string[]): SecureContext {
   const roots = [...getCACertificates('default'), ...getCACertificates('system')]
+  return createSecureContext({ ca: [...new Set(roots), ...authorities.flatMap(certificatesOf)] })
+}
+
+/** The certificates of a PEM text. OpenSSL passes over what it cannot read; a person wants to know. */
+function certificatesOf(pem: string): string[] {
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
   try {
-    return createSecureContext({ ca: [...new Set(roots), ...authorities] })
+    if (certificates.length === 0) throw new Error('there is none in it')
+    for (const certificate of certificates) new X509Certificate(certificate)
   } catch (error) {
-    throw new FerryError(
-      'config-invalid',
-      `the certificate authorities given (caFile, --ca) cannot be read: ${reasonOf(error)}`,
-      {
-        hint: 'Expected a PEM file with one or more CERTIFICATE blocks.',
-      },
-    )
+    throw new FerryError('config-invalid', `the certificate authorities given cannot be read: ${reasonOf(error)}`, {
+      hint: 'Expected a PEM file with one or more CERTIFICATE blocks (caFile, --ca).',
+    })
   }
+  return certificates
 }
 
 /** Lower case first, as curl does. */

@@ -151,7 +151,7 @@ async function resumeSession(request: UploadRequest, state: UploadState, session
 /** Tells the registry to forget what it got. Best effort: a session that is left is cleaned up by the registry some day. */
 async function cancelSession(request: Omit<UploadRequest, 'open'>, session: URL): Promise<void> {
   try {
-    const response = await send({ ...request, signal: AbortSignal.timeout(5000) }, { method: 'DELETE', url: session })
+    const response = await send({ ...request, signal: AbortSignal.timeout(3000) }, { method: 'DELETE', url: session })
     response.body.discard()
   } catch {
     // The error that led here is the one to tell.
