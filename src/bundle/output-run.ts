@@ -2,7 +2,7 @@ import { FerryError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import { digestOf, hexOf, type Digest } from '../oci/digest.ts'
 import type { OutputFile, RangeHasher } from '../ports.ts'
-import { encodeHeader, type Layout, type PlacedEntry } from './layout.ts'
+import { encodeHeader, padded, type Layout, type PlacedEntry } from './layout.ts'
 import { formatNote, type PartialState } from './partial.ts'
 import type { FilledEntry } from './release.ts'
 
@@ -81,14 +81,18 @@ async function hashClaims(
   return complete
 }
 
-/** Headers of all entries and the bytes of the small ones. Padding and end mark are the zeros the file was made of. */
+/**
+ * Headers of all entries, and the bytes of the small ones with their padding: signatures differ in length from run to run, so
+ * a longer one may lie there from before. All other padding and the end mark are the zeros the file was made of.
+ */
 export async function writeHeaders(
   output: OutputFile,
   { layout, head, mtime }: { readonly layout: Layout; readonly head: readonly FilledEntry[]; readonly mtime: number },
 ): Promise<void> {
   for (const [i, entry] of layout.entries.entries()) {
     const bytes = head[i]?.bytes
-    await output.write(entry.headerOffset, [encodeHeader(entry, mtime), ...(bytes ? [bytes] : [])])
+    const filled = bytes ? [bytes, new Uint8Array(padded(entry.size) - entry.size)] : []
+    await output.write(entry.headerOffset, [encodeHeader(entry, mtime), ...filled])
   }
 }
 
