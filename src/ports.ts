@@ -15,8 +15,12 @@ export interface RandomAccessFile {
   readonly size: number
   /** Reads exactly `length` bytes at `position`; fails with `bundle-size` when the file ends before. */
   read(position: number, length: number): Promise<Uint8Array>
-  /** Streams `length` bytes from `position` in pieces of at most 1 MiB; each piece belongs to the consumer. */
-  stream(position: number, length: number): AsyncIterable<Uint8Array>
+  /**
+   * Streams `length` bytes from `position` in pieces of at most 1 MiB. Each belongs to the consumer; with `recycle` only
+   * until the second piece after it is asked for, then its memory is used again (default false). Gigabytes that are only
+   * passed on would otherwise be gigabytes of garbage.
+   */
+  stream(position: number, length: number, options?: { readonly recycle?: boolean }): AsyncIterable<Uint8Array>
   close(): Promise<void>
 }
 

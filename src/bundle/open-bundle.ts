@@ -85,8 +85,11 @@ export async function openBundle(file: RandomAccessFile, verifyWith: VerifyWith)
   })
 }
 
-/** The blobs of an open bundle as a store to copy from; bytes are as the file has them, `copy` verifies. */
-export function bundleSource(bundle: OpenBundle): ContentSource {
+/**
+ * The blobs of an open bundle as a store to copy from; bytes are as the file has them, `copy` verifies.
+ * @param options `recycle`: for targets that are done with a piece when they ask for the next (see RandomAccessFile).
+ */
+export function bundleSource(bundle: OpenBundle, options: { readonly recycle?: boolean } = {}): ContentSource {
   return {
     read: (descriptor, { offset = 0 }) => {
       const place = bundle.places.get(descriptor.digest)
@@ -94,7 +97,7 @@ export function bundleSource(bundle: OpenBundle): ContentSource {
         return Promise.reject(
           new FerryError('bundle-content', `${bundle.file.name}: ${descriptor.digest} is not in the bundle`),
         )
-      return Promise.resolve({ offset, body: bundle.file.stream(place.offset + offset, place.size - offset) })
+      return Promise.resolve({ offset, body: bundle.file.stream(place.offset + offset, place.size - offset, options) })
     },
   }
 }

@@ -36,7 +36,8 @@ export interface Registry {
   mountBlob(repository: string, descriptor: Descriptor, from: string, signal?: AbortSignal): Promise<boolean>
   /**
    * "Pushing blobs": POST, then PUT in one piece; after a failure asks the session how far it came and goes on there
-   * with PATCH where the registry can, else anew. Retries transient failures itself; `onRetry` hears of them.
+   * with PATCH where the registry can, else anew. Retries transient failures itself; `onRetry` hears of them. A piece is
+   * not touched any more once the next is asked for.
    */
   uploadBlob(
     repository: string,

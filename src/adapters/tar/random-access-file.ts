@@ -4,6 +4,8 @@ import type { RandomAccessFile } from '../../ports.ts'
 
 /** Large enough that a call costs nothing next to its bytes, small enough to stay in the processor's cache. */
 const PIECE = 1024 * 1024
+/** Pieces of a recycling stream that are in use at a time. */
+const RING = 3
 
 /**
  * Opens a local file for reading at offsets.
@@ -49,10 +51,17 @@ export function readerOf(handle: FileHandle, name: string, size: number): Random
       await readInto(buffer, position)
       return buffer
     },
-    async *stream(position, length) {
+    async *stream(position, length, { recycle = false } = {}) {
+      // One piece with the consumer, one that it holds back, one being read ahead.
+      const ring: Uint8Array[] = []
+      let count = 0
+      const bufferFor = (size: number): Uint8Array => {
+        if (!recycle) return Buffer.allocUnsafeSlow(size)
+        return (ring[count++ % RING] ??= Buffer.allocUnsafeSlow(Math.min(PIECE, length))).subarray(0, size)
+      }
       // Read one piece ahead: the disk works while the consumer does.
       const readPiece = async (at: number): Promise<Uint8Array> => {
-        const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE, position + length - at))
+        const buffer = bufferFor(Math.min(PIECE, position + length - at))
         await readInto(buffer, at)
         return buffer
       }

@@ -23,7 +23,8 @@ export interface BlobCounts {
 export async function pushBlobs(run: PushRun, bundle: OpenBundle, blobs: readonly PlannedBlob[]): Promise<BlobCounts> {
   const { concurrency, emit, signal } = run
   const options: Omit<CopyOptions, 'target'> = {
-    source: bundleSource(bundle),
+    // `copy` holds one piece back, and an upload asks for the next when the socket has taken the one before.
+    source: bundleSource(bundle, { recycle: true }),
     concurrency,
     task: 'push',
     emit,
