@@ -55,6 +55,7 @@ const ports: Ports = {
 }
 
 const controller = new AbortController()
+
 for (const name of ['SIGINT', 'SIGTERM'] as const)
   process.on(name, () => {
     if (!controller.signal.aborted) {

@@ -1,16 +1,17 @@
 import { optionsOf, type Command, type OptionTable } from './command.ts'
 import { EXIT_CODES } from './main-help.ts'
+import { wrapText } from './render/wrap-text.ts'
 
 const WIDTH = 80
 
 /** `ferry X --help`. */
 export function commandHelp(command: Command): string {
   const sections = [
-    wrap(command.description, WIDTH, '').join('\n'),
+    wrapText(command.description, { width: WIDTH }),
     `Usage: ferry ${command.name} ${command.usage}`,
     [...positionalLines(command), ...optionLines(optionsOf(command))].join('\n'),
     `${command.examples.length === 1 ? 'Example' : 'Examples'}:\n${command.examples.map((line) => `  ${line}`).join('\n')}`,
-    ...(command.notes ?? []).map((note) => wrap(note, WIDTH, '').join('\n')),
+    ...(command.notes ?? []).map((note) => wrapText(note, { width: WIDTH })),
     EXIT_CODES,
   ]
   return sections.join('\n\n')
@@ -30,21 +31,7 @@ const NAME_WIDTH = 26
 
 function entry(name: string, help: string): string[] {
   const indent = ' '.repeat(NAME_WIDTH)
-  const [first = '', ...rest] = wrap(help, WIDTH, indent)
+  const text = wrapText(help, { width: WIDTH, indent })
   const head = `  ${name}`
-  return head.length < NAME_WIDTH - 1 ? [head.padEnd(NAME_WIDTH) + first.trimStart(), ...rest] : [head, first, ...rest]
-}
-
-/** Breaks a text into lines of at most `width` characters, each after `indent`. */
-function wrap(text: string, width: number, indent: string): string[] {
-  const lines: string[] = []
-  let line = indent
-  for (const word of text.split(' ')) {
-    if (line !== indent && line.length + 1 + word.length > width) {
-      lines.push(line)
-      line = indent
-    }
-    line += line === indent ? word : ` ${word}`
-  }
-  return [...lines, line]
+  return head.length < NAME_WIDTH - 1 ? [head.padEnd(NAME_WIDTH) + text.trimStart()] : [head, text]
 }

@@ -50,7 +50,7 @@ export interface Command {
   /** What else is worth knowing: exit codes beyond the usual, where to read on. */
   readonly notes?: readonly string[]
   /** What a person is told when it is interrupted: what is kept, how it goes on. */
-  readonly interrupted: string
+  readonly interrupted: (args: Arguments) => string
   /** What else is wrong with a command line, reported together with missing and unknown flags. */
   readonly check?: (args: Arguments, env: Env) => readonly Problem[]
   /** Everything heavy is imported in here, so that help costs nothing. */

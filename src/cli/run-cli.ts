@@ -2,7 +2,7 @@ import { exitCodeOf, FerryError, type ExitCode } from '../errors.ts'
 import { boundMemory } from './bounded-memory.ts'
 import { chooseRenderer } from './choose-renderer.ts'
 import { COMMANDS } from './command-list.ts'
-import type { Command, Env } from './command.ts'
+import type { Arguments, Command, Env } from './command.ts'
 import { mainHelp } from './main-help.ts'
 import type { Ports } from './ports.ts'
 import type { Renderer, Streams } from './render/renderer.ts'
@@ -40,23 +40,30 @@ export async function runCli(argv: readonly string[], world: World): Promise<Exi
 
 async function runCommand(command: Command, words: readonly string[], world: World): Promise<ExitCode> {
   const { ports, signal, env } = world
-  let renderer: Renderer | undefined
+  const { parseArguments } = await import('./parse-arguments.ts')
+  let args: Arguments
   try {
-    const { parseArguments } = await import('./parse-arguments.ts')
-    const args = parseArguments(command, words, env)
-    renderer = await rendererFor(words, world)
-    const emit = boundMemory(renderer.emit, () => ports.freeBuffers())
-    const onAbort = (): void =>
-      emit({ type: 'warning', message: 'stopping; what is in hand is brought to an end. Ctrl-C again exits at once.' })
-    signal.addEventListener('abort', onAbort, { once: true })
+    args = parseArguments(command, words, env)
+  } catch (error) {
+    return fail(command.name, error, words, world)
+  }
+  const renderer = await rendererFor(words, world)
+  const { emit } = renderer
+  const onAbort = (): void => emit({ type: 'warning', message: STOPPING })
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
     const result = await command.run(args, { ports, emit, signal, env })
-    signal.removeEventListener('abort', onAbort)
     await renderer.finish({ type: 'result', command: command.name, ...result })
     return 0
   } catch (error) {
-    return fail(command.name, signal.aborted ? interruptionOf(command, error) : error, words, world, renderer)
+    const told = signal.aborted ? interruptionOf(command, args, error) : error
+    return await fail(command.name, told, words, world, renderer)
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
+
+const STOPPING = 'stopping; what is in hand is brought to an end. Ctrl-C again exits at once.'
 
 async function fail(
   command: string,
@@ -76,9 +83,12 @@ function rendererFor(words: readonly string[], { streams, env, ports }: World): 
 }
 
 /** Once stopped, whatever a broken-off piece of work says is a consequence; a damaged bundle is news all the same. */
-function interruptionOf(command: Command, error: unknown): unknown {
+function interruptionOf(command: Command, args: Arguments, error: unknown): unknown {
   if (error instanceof FerryError && error.code.startsWith('bundle-')) return error
-  return new FerryError('interrupted', `${command.name}: interrupted`, { hint: command.interrupted, cause: error })
+  return new FerryError('interrupted', `${command.name}: interrupted`, {
+    hint: command.interrupted(args),
+    cause: error,
+  })
 }
 
 /** `--help` anywhere before a `--`: someone who asks for help has no use for complaints. */

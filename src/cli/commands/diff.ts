@@ -18,7 +18,7 @@ export const diffCommand: Command = {
     'ferry diff platform-1.3.2.tar platform-1.4.0.tar',
     'ferry diff platform-1.3.2.tar bundles/platform/bundle.lock.yaml',
   ],
-  interrupted: 'Nothing was changed.',
+  interrupted: () => 'Nothing was changed.',
   async run(args, context) {
     const [older = '', newer = ''] = args.positionals
     const { diffReleases } = await import('../../app/diff.ts')

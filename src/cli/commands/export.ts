@@ -44,7 +44,8 @@ export const exportCommand: Command = {
     'SOURCE_DATE_EPOCH in the environment (seconds) fixes the time of issue: the same lock then gives the same bytes, signatures apart.',
     "Registry credentials come from docker's config.json, proxies from HTTP_PROXY, HTTPS_PROXY and NO_PROXY.",
   ],
-  interrupted: 'What is complete is kept in FILE.tar.partial; the same command goes on from there.',
+  interrupted: (args) =>
+    `What is complete is kept in ${args.need('out')}.partial; the same command goes on from there.`,
   check: problemsOf,
   async run(args, context) {
     const { ports, emit, signal, env } = context

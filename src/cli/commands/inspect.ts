@@ -17,7 +17,7 @@ export const inspectCommand: Command = {
   },
   examples: ['ferry inspect platform-1.4.0.tar --pub vendor.pub', 'ferry inspect platform-1.4.0.tar --json'],
   notes: ['With --pub the signature and all manifests are checked; ferry verify checks every byte.'],
-  interrupted: 'Nothing was changed.',
+  interrupted: () => 'Nothing was changed.',
   async run(args, { ports }) {
     const [path = ''] = args.positionals
     const trustedKeys = await readPublicKeys(args.values('pub'), ports)

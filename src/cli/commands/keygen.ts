@@ -24,7 +24,7 @@ export const keygenCommand: Command = {
   },
   examples: ['ferry keygen --out keys/vendor', 'ferry keygen --out keys/ci --passphrase-file secret.txt'],
   notes: ['openssl and cosign read both files; docs/security.md has the commands.'],
-  interrupted: 'No key was written.',
+  interrupted: () => 'No key was written.',
   check: (args) =>
     args.has('passphrase-file') && args.has('no-passphrase')
       ? [{ message: '--passphrase-file and --no-passphrase exclude each other' }]

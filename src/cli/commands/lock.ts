@@ -16,7 +16,7 @@ export const lockCommand: Command = {
   },
   examples: ['ferry lock bundles/platform/bundle.yaml', 'ferry lock bundles/platform/bundle.yaml --update'],
   notes: ["Registry credentials come from docker's config.json, proxies from HTTP_PROXY, HTTPS_PROXY and NO_PROXY."],
-  interrupted: 'The lock is as it was.',
+  interrupted: () => 'The lock is as it was.',
   async run(args, context) {
     const { ports, emit, signal } = context
     const [path = ''] = args.positionals

@@ -38,7 +38,7 @@ export const serveCommand: Command = {
     'Names: registry.k8s.io/pause:3.10 is /v2/registry.k8s.io/pause, or /v2/pause with ?ns=registry.k8s.io as containerd asks. Files: GET /files/NAME?platform=linux/amd64.',
     'Ended with Ctrl-C or SIGTERM, it lets what is under way finish for 5 s and exits with 0.',
   ],
-  interrupted: 'Nothing was changed.',
+  interrupted: () => 'Nothing was changed.',
   check: problemsOf,
   async run(args, { ports, emit, signal }) {
     const [path = ''] = args.positionals

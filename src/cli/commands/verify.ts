@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts'
 import { keyJson, keyText, readPublicKeys } from '../read-keys.ts'
+import { labelledLine } from '../render/labelled-line.ts'
 import { formatBytes, formatCount, formatDuration } from '../render/format.ts'
 import { fingerprintText } from '../../trust/key.ts'
 
@@ -20,7 +21,7 @@ export const verifyCommand: Command = {
   },
   examples: ['ferry verify platform-1.4.0.tar --pub vendor.pub'],
   notes: ['docs/security.md has the commands that check the same with openssl and cosign alone.'],
-  interrupted: 'The bundle has not been checked to its end.',
+  interrupted: () => 'The bundle has not been checked to its end.',
   async run(args, { ports, emit, signal }) {
     const [path = ''] = args.positionals
     const trustedKeys = await readPublicKeys(args.values('pub'), ports)
@@ -31,21 +32,21 @@ export const verifyCommand: Command = {
       const hasher = await ports.loadHasher()
       const report = await verifyBundle(file, { trustedKeys, now }, { hasher, clock: ports.clock, emit, signal })
       const { signedBy, unknownKeys, notAfter } = report
-      const facts = [
-        `${report.product} ${report.version}`,
-        `channel ${report.channel}`,
-        `sequence ${report.sequence}`,
-        `issued ${report.issuedAt}`,
-        ...(notAfter === null ? [] : [`valid until ${notAfter}`]),
-      ]
       return {
         json: { file: path, verified: true, ...report, signedBy: signedBy.map(keyJson) },
         text: [
           `${path}: verified`,
-          `  release     ${facts.join(' · ')}`,
-          ...signedBy.map((key) => `  signed by   ${keyText(key)}`),
-          ...unknownKeys.map((kid) => `  and by      ${fingerprintText(kid)}, which was not given with --pub`),
-          `  checked     ${formatBytes(report.bytes)}, ${formatCount(report.entries, 'entry', 'entries')} in ${formatDuration(report.milliseconds)}`,
+          labelledLine('release', `${report.product} ${report.version}`),
+          labelledLine('', `channel ${report.channel} · sequence ${report.sequence} · issued ${report.issuedAt}`),
+          ...(notAfter === null ? [] : [labelledLine('valid until', notAfter)]),
+          ...signedBy.map((key) => labelledLine('signed by', keyText(key))),
+          ...unknownKeys.map((kid) =>
+            labelledLine('and by', `${fingerprintText(kid)}, which was not given with --pub`),
+          ),
+          labelledLine(
+            'checked',
+            `${formatBytes(report.bytes)}, ${formatCount(report.entries, 'entry', 'entries')} in ${formatDuration(report.milliseconds)}`,
+          ),
         ].join('\n'),
       }
     } finally {

@@ -3,7 +3,7 @@ import { fingerprintText } from '../../trust/key.ts'
 import { keyText } from '../read-keys.ts'
 import { formatBytes, formatCount } from './format.ts'
 import { labelledLine } from './labelled-line.ts'
-import { printable, shorten } from './plain-text.ts'
+import { printable } from './plain-text.ts'
 import { formatTable, type Column } from './table.ts'
 
 /** What `ferry inspect` prints for people. */
@@ -19,15 +19,8 @@ export function inspectText(report: InspectReport, path: string): string {
   return sections.map((lines) => lines.join('\n')).join('\n\n')
 }
 
-const NAMED = 2
-
 function summary(report: InspectReport, path: string): string[] {
-  const facts = [
-    ...(report.channel === '' ? [] : [`channel ${report.channel}`]),
-    `sequence ${report.sequence}`,
-    `issued ${report.issuedAt}`,
-    ...(report.notAfter === null ? [] : [`valid until ${report.notAfter}`]),
-  ]
+  const facts = [`channel ${report.channel}`, `sequence ${report.sequence}`, `issued ${report.issuedAt}`]
   const count = (kind: InspectItem['kind']): number => report.items.filter((item) => item.kind === kind).length
   const holds = [
     formatCount(count('image'), 'image'),
@@ -41,6 +34,7 @@ function summary(report: InspectReport, path: string): string[] {
     printable(path),
     labelledLine('release', `${report.product} ${report.version}`),
     labelledLine('', facts.join(' · ')),
+    ...(report.notAfter === null ? [] : [labelledLine('valid until', report.notAfter)]),
     ...(report.minInstalledSequence > 0
       ? [labelledLine('upgrades', `from sequence ${report.minInstalledSequence} on`)]
       : []),
@@ -112,27 +106,55 @@ function fileSection(items: readonly InspectItem[]): string[] {
 }
 
 function attachedSection(items: readonly InspectItem[], { items: all }: InspectReport): string[] {
-  const rows = items.map((item) => [
-    formatBytes(item.bytes),
-    nameText(item),
-    printable(item.artifactType ?? item.mediaType),
-    nameText(all.find(({ digest }) => digest === item.subject) ?? { name: item.subject ?? '' }),
-  ])
-  return ['Attached', ...formatTable([SIZE, NAME, { title: 'TYPE' }, { title: 'TO' }], rows)]
+  const rows = items.map((item) => {
+    const cosign = /:sha256-([a-f0-9]{64})\.(sig|att|sbom)$/.exec(item.name)
+    const subject = cosign ? `sha256:${cosign[1] ?? ''}` : item.subject
+    const type = cosign ? (COSIGN_TYPES[cosign[2] ?? ''] ?? '') : (item.artifactType ?? item.mediaType)
+    const to = all.find(({ kind, digest }) => kind !== 'attached' && digest === subject)
+    return [formatBytes(item.bytes), printable(type.replace(/^application\//, '')), nameText(to ?? item)]
+  })
+  return ['Attached', ...formatTable([SIZE, { title: 'TYPE' }, { title: 'TO' }], rows)]
+}
+
+/** cosign's tag scheme: `sha256-<digest>.<suffix>` beside the image. */
+const COSIGN_TYPES: Readonly<Record<string, string>> = {
+  sig: 'cosign signature',
+  att: 'cosign attestation',
+  sbom: 'cosign SBOM',
 }
 
 function sharedSection({ items }: InspectReport): string[][] {
-  const sharing = items.filter((item) => item.kind !== 'attached' && item.sharesWith.length > 0)
-  if (sharing.length === 0) return []
-  const lines = sharing.map((item) => {
-    const names = item.sharesWith.slice(0, NAMED).map((name) => nameText({ name }))
-    const more = item.sharesWith.length - names.length
-    return `  ${nameText(item)} with ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
-  })
-  return [['Shared layers', ...lines]]
+  const groups = sharingGroups(items.filter(({ kind }) => kind !== 'attached'))
+  if (groups.length === 0) return []
+  return [
+    [
+      'Layers are shared among',
+      ...groups.flatMap((group) => group.map((name, i) => `  ${i === 0 ? '-' : ' '} ${nameText({ name })}`)),
+    ],
+  ]
+}
+
+/** Items that have layers in common, directly or through others; larger groups first. */
+function sharingGroups(items: readonly InspectItem[]): string[][] {
+  const byName = new Map(items.map((item) => [item.name, item]))
+  const seen = new Set<string>()
+  const groups: string[][] = []
+  for (const { name: start } of items) {
+    const group: string[] = []
+    const pending = [start]
+    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+      const item = byName.get(name)
+      if (!item || seen.has(name)) continue
+      seen.add(name)
+      group.push(name)
+      pending.push(...item.sharesWith)
+    }
+    if (group.length > 1) groups.push(group.sort())
+  }
+  return groups.sort((a, b) => b.length - a.length)
 }
 
 /** The name with digests shortened: enough to tell things apart; --json has them whole. */
 function nameText({ name }: { readonly name: string }): string {
-  return shorten(printable(name), name.includes('@sha256:') ? name.length - 1 : name.length)
+  return printable(name).replaceAll(/(sha256[:-][a-f0-9]{12})[a-f0-9]{52}/g, '$1…')
 }

@@ -2,6 +2,7 @@ import { formatProblems } from '../../config/problems.ts'
 import { FerryError, reasonOf } from '../../errors.ts'
 import { printableLines } from './plain-text.ts'
 import type { Outcome, Streams } from './renderer.ts'
+import { wrapText } from './wrap-text.ts'
 
 export interface OutcomeStyles {
   readonly red: (text: string) => string
@@ -17,10 +18,16 @@ export function printOutcome(outcome: Outcome, { stdout, stderr }: Streams, { re
     return
   }
   const { error, debug } = outcome
-  stderr.write(`${errorLines(error, debug, { red, bold }).join('\n')}\n`)
+  const width = stderr.columns ?? Number.POSITIVE_INFINITY
+  stderr.write(`${errorLines(error, { debug, width, red, bold }).join('\n')}\n`)
 }
 
-function errorLines(error: unknown, debug: boolean, { red, bold }: OutcomeStyles): string[] {
+interface ErrorLook extends OutcomeStyles {
+  readonly debug: boolean
+  readonly width: number
+}
+
+function errorLines(error: unknown, { debug, width, red, bold }: ErrorLook): string[] {
   const stack = debug && error instanceof Error ? [error.stack ?? error.message, ...causesOf(error)] : []
   if (!(error instanceof FerryError))
     return [
@@ -31,7 +38,7 @@ function errorLines(error: unknown, debug: boolean, { red, bold }: OutcomeStyles
     ]
   const lines = [`${red('ferry:')} ${bold(printableLines(error.message))}`]
   if (error.problems.length > 0) lines.push(printableLines(formatProblems(error.problems)))
-  if (error.hint !== undefined) lines.push(printableLines(error.hint).replaceAll(/^/gm, '  '))
+  if (error.hint !== undefined) lines.push(wrapText(printableLines(error.hint), { width, indent: '  ' }))
   return [...lines, ...stack]
 }
 

@@ -14,7 +14,7 @@ export function printableLines(text: string): string {
 /** At most `width` characters: digests shortened first, then the middle left out. */
 export function shorten(text: string, width: number): string {
   if (text.length <= width) return text
-  const brief = text.replaceAll(/(sha256:[a-f0-9]{12})[a-f0-9]{52}/g, '$1…')
+  const brief = text.replaceAll(/(sha256[:-][a-f0-9]{12})[a-f0-9]{52}/g, '$1…')
   if (brief.length <= width) return brief
   if (width <= 1) return '…'.slice(0, width)
   const tail = Math.ceil((width - 1) / 2)

@@ -4,10 +4,10 @@ import { formatBytes, formatCount, formatDuration } from './format.ts'
 import { labelledLine, TASK_LABELS } from './labelled-line.ts'
 import { printOutcome } from './outcome.ts'
 import { printable } from './plain-text.ts'
-import { doneShare, progressFacts, retryText } from './progress-line.ts'
+import { doneShare, progressFacts, retrySummary, retryText } from './progress-line.ts'
 import type { Renderer, Streams } from './renderer.ts'
 import { createTaskBoard } from './task-board.ts'
-import { retrySummary } from './terminal.ts'
+import { createWarnings } from './warnings.ts'
 
 const STEP_MS = 5000
 const STEP_SHARE = 0.1
@@ -20,6 +20,7 @@ const LONG_STEP_MS = 30_000
 /** For logs: one line for each thing that happened, without escape codes, on standard error; results on standard output. */
 export function createPlainRenderer(streams: Streams, clock: Clock): Renderer {
   const board = createTaskBoard()
+  const warnings = createWarnings()
   const steps = new Map<TaskName, { at: number; share: number }>()
   const line = (text: string): void => {
     streams.stderr.write(`${text}\n`)
@@ -51,8 +52,8 @@ export function createPlainRenderer(streams: Streams, clock: Clock): Renderer {
           ...(event.totalBytes === undefined ? [] : [formatBytes(event.totalBytes)]),
         ]
         const { live } = TASK_LABELS[event.task]
-        const title = event.title === live ? [] : [printable(event.title)]
-        line(labelledLine(live, ['begins', ...title, ...size].join(' · ')))
+        const title = event.title === live ? 'begins' : printable(event.title)
+        line(labelledLine(live, [title, ...size].join(' · ')))
         break
       }
       case 'task-end': {
@@ -65,8 +66,7 @@ export function createPlainRenderer(streams: Streams, clock: Clock): Renderer {
         line(`  ${retryText(event.item, { ...event, until: now + event.delayMs }, now)}`)
         break
       case 'warning':
-        line(`  ! ${printable(event.message)}`)
-        if (event.hint !== undefined) line(`    ${printable(event.hint)}`)
+        for (const text of warnings.linesOf(event)) line(text)
         break
       case 'note':
         line(labelledLine(event.label, printable(event.text)))

@@ -1,4 +1,4 @@
-import { formatBytes, formatBytesOf, formatDuration, formatRate } from './format.ts'
+import { formatBytes, formatBytesOf, formatDuration, formatInteger, formatRate } from './format.ts'
 import { padLabel, TASK_LABELS } from './labelled-line.ts'
 import { printable, shorten } from './plain-text.ts'
 import type { ActiveTask, Retry } from './task-board.ts'
@@ -57,16 +57,33 @@ export function detailLines(task: ActiveTask, now: number, width: number): strin
   })
   const more = running.length - named.length
   if (more > 0) lines.push(`${indent}and ${more} more`)
-  for (const [item, retry] of waiting.slice(0, NAMED)) lines.push(shorten(retryText(item, retry, now), width))
+  for (const [item, retry] of waiting.slice(0, NAMED)) lines.push(retryText(item, retry, now, width))
   if (waiting.length > NAMED) lines.push(`! and ${waiting.length - NAMED} more to be tried again`)
   return lines
 }
 
-/** `! docker.io/grafana/grafana  429, again in 4 s (2 of 8)`. */
-export function retryText(item: string, retry: Retry, now: number): string {
+/** `! docker.io/grafana/grafana  429, again in 4 s (2 of 8)`, in at most `width` characters: the reason gives way. */
+export function retryText(item: string, retry: Retry, now: number, width = Number.POSITIVE_INFINITY): string {
   const seconds = Math.max(1, Math.ceil((retry.until - now) / 1000))
-  const when = `again in ${formatDuration(seconds * 1000)} (${retry.attempt} of ${retry.attempts})`
-  return `! ${shorten(printable(item), 50)}  ${printable(retry.reason)}, ${when}`
+  const name = `! ${shorten(printable(item), 44)}  `
+  const when = `, again in ${formatDuration(seconds * 1000)} (${retry.attempt} of ${retry.attempts})`
+  const reason = briefReason(item, printable(retry.reason))
+  const room = width - name.length - when.length
+  const told = reason.length <= room ? reason : `${reason.slice(0, Math.max(0, room - 1))}…`
+  return shorten(name + told + when, width)
+}
+
+/** The reason without what the line says anyway: the host in front, the blob behind. --json has it whole. */
+function briefReason(item: string, reason: string): string {
+  const [host = ''] = item.split('/', 1)
+  const rest = reason.startsWith(`${host}: `) ? reason.slice(host.length + 2) : reason
+  return rest.replace(/ \([^()]*sha256:[^()]*\)$/, '')
+}
+
+/** ` · 3 retries`, or nothing. */
+export function retrySummary(task: ActiveTask | undefined): string {
+  if (!task || task.retryCount === 0) return ''
+  return task.retryCount === 1 ? ' · 1 retry' : ` · ${formatInteger(task.retryCount)} retries`
 }
 
 function bar(share: number, width: number): string {

@@ -43,6 +43,13 @@ interface MutableTask extends ActiveTask {
   readonly retries: Map<string, Retry>
 }
 
+/** Network pieces are smaller: more at once was there already and would make the rate a dream. */
+const LEAP_BYTES = 2 * 1024 * 1024
+
+function isLeap({ task, bytes }: { readonly task: TaskName; readonly bytes: number }): boolean {
+  return (task === 'download' || task === 'push') && Math.abs(bytes) > LEAP_BYTES
+}
+
 export function createTaskBoard(): TaskBoard {
   const active = new Map<TaskName, MutableTask>()
   const take = (event: FerryEvent, now: number): ActiveTask | undefined => {
@@ -68,7 +75,7 @@ export function createTaskBoard(): TaskBoard {
     switch (event.type) {
       case 'bytes':
         task.bytes += event.bytes
-        task.meter.add(now, event.bytes)
+        if (!isLeap(event)) task.meter.add(now, event.bytes)
         return undefined
       case 'item-start':
         task.running.set(event.item, { totalBytes: event.totalBytes })

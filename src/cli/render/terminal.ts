@@ -1,14 +1,14 @@
 import { styleText } from 'node:util'
 import type { FerryEvent } from '../../events.ts'
 import type { Clock } from '../../ports.ts'
-import { formatInteger } from './format.ts'
 import { labelledLine, padLabel, TASK_LABELS } from './labelled-line.ts'
 import { openLiveRegion, type LiveRegion } from './live-region.ts'
 import { printOutcome } from './outcome.ts'
 import { printable } from './plain-text.ts'
-import { detailLines, progressFacts, progressLine } from './progress-line.ts'
+import { detailLines, progressFacts, progressLine, retrySummary } from './progress-line.ts'
 import type { Renderer, Streams } from './renderer.ts'
-import { createTaskBoard, type ActiveTask } from './task-board.ts'
+import { createTaskBoard } from './task-board.ts'
+import { createWarnings } from './warnings.ts'
 
 /** Work that ends sooner than this draws nothing but its result. */
 const PATIENCE_MS = 150
@@ -20,6 +20,7 @@ const PATIENCE_MS = 150
 export function createTerminalRenderer(streams: Streams, clock: Clock): Renderer {
   const { stderr } = streams
   const board = createTaskBoard()
+  const warnings = createWarnings()
   let region: LiveRegion | undefined
   let timer: NodeJS.Timeout | undefined
   // One thing at a time touches the screen: opening, closing and writing wait for each other here.
@@ -62,10 +63,8 @@ export function createTerminalRenderer(streams: Streams, clock: Clock): Renderer
     } else if (event.type === 'note') {
       write(labelledLine(event.label, printable(event.text)))
     } else if (event.type === 'warning') {
-      write(
-        yellow(`  ! ${printable(event.message)}`),
-        ...(event.hint === undefined ? [] : [`    ${printable(event.hint)}`]),
-      )
+      const [first = '', ...more] = warnings.linesOf(event)
+      write(yellow(first), ...more)
     }
   }
   return {
@@ -82,12 +81,6 @@ export function createTerminalRenderer(streams: Streams, clock: Clock): Renderer
       printOutcome(outcome, streams, { red, bold })
     },
   }
-}
-
-/** ` · 3 retries`, or nothing. */
-export function retrySummary(task: ActiveTask | undefined): string {
-  if (!task || task.retryCount === 0) return ''
-  return task.retryCount === 1 ? ' · 1 retry' : ` · ${formatInteger(task.retryCount)} retries`
 }
 
 // Whoever chose this renderer has looked at the terminal already.
