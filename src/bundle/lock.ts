@@ -7,6 +7,7 @@ import { referenceText } from '../oci/reference.ts'
 import { contentsOfArtifact } from './sources/artifact.ts'
 import { mergeContents, type Contents, type Resolved } from './sources/contents.ts'
 import { fileArtifact } from './sources/file-artifact.ts'
+import { shownUrl } from './sources/shown-url.ts'
 
 /** An entry of bundle.yaml beside what an existing lock knows of it. */
 export type EntryMatch<Entry, Locked> = { readonly entry: Entry; readonly label: string } & (
@@ -133,17 +134,23 @@ function imageDiffers(entry: ImageEntry, locked: Image): string | undefined {
 
 function chartDiffers(entry: ChartEntry, locked: Chart): string | undefined {
   if (entry.kind !== 'repository' || entry.repo === locked.repo) return undefined
-  return `wanted from ${entry.repo}, locked from ${locked.repo ?? 'elsewhere'}`
+  return differentOrigin(entry.repo, locked.repo)
 }
 
 function fileDiffers(entry: FileEntry, locked: File): string | undefined {
   if (entry.mode !== locked.mode) return `wanted with mode ${entry.mode}, locked with ${locked.mode}`
   const origin = entry.kind === 'url' ? entry.url : entry.path
   const lockedOrigin = entry.kind === 'url' ? locked.url : locked.path
-  if (origin !== lockedOrigin) return `wanted from ${origin}, locked from ${locked.url ?? locked.path ?? 'nowhere'}`
+  if (origin !== lockedOrigin) return differentOrigin(origin, locked.url ?? locked.path)
   if (entry.sha256 !== undefined && digestOfHex(entry.sha256) !== locked.content)
     return `wanted with sha256:${entry.sha256}, locked with ${locked.content}`
   return undefined
+}
+
+/** Only where they differ to the eye: what they do not show may be a secret. */
+function differentOrigin(wanted: string, locked = 'elsewhere'): string {
+  const [now, then] = [shownUrl(wanted), shownUrl(locked)]
+  return now === then ? `wanted from another address at ${now}` : `wanted from ${now}, locked from ${then}`
 }
 
 function chartLabel(chart: Chart): string {

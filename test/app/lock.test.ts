@@ -250,6 +250,13 @@ describe('--frozen', () => {
     expect(error.hint).toContain('ferry lock bundle.yaml')
   })
 
+  test('names no query of a URL, which may be a secret', async () => {
+    const { lock: existing } = await run(upstream())
+    const files = [{ ...urlFile(`${URL}?signature=s3cret`), place: FILES[0]!.place }]
+    const error = await errorOf(run({}, { existing, frozen: true, definition: definition({ files }) }))
+    expect(error.problems.map(({ message }) => message)).toEqual([`tool: wanted from another address at ${URL}`])
+  })
+
   test('without a lock everything is a difference', async () => {
     expect((await errorOf(run({}, { frozen: true }))).problems).toHaveLength(4)
   })

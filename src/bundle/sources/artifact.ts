@@ -26,10 +26,15 @@ export function contentsOfArtifact({ manifest, config, layer }: Artifact): Conte
   return { documents, layers: new Map(documents.has(layer.digest) ? [] : [[layer.digest, layer.size]]) }
 }
 
-/** Writes JSON the one way: no white space, keys in the order given. */
-export function encodeBlob(mediaType: string, value: unknown): SmallBlob {
-  const bytes = new TextEncoder().encode(JSON.stringify(value))
+/** Writes JSON the one way: no white space, keys in the order given. `escape` may write its letters differently. */
+export function encodeBlob(mediaType: string, value: unknown, escape = (json: string) => json): SmallBlob {
+  const bytes = new TextEncoder().encode(escape(JSON.stringify(value)))
   return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes }
+}
+
+/** Go's encoding/json writes `<`, `>`, `&` and two line separators as \u escapes; they stand in texts only. */
+export function escapeLikeGo(json: string): string {
+  return json.replaceAll(/[<>&\u2028\u2029]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** An OCI image manifest (image-spec 1.1, manifest.md) around a config and one layer. */

@@ -3,7 +3,7 @@ import { digestOf } from '../../oci/digest.ts'
 import { ANNOTATION, MEDIA } from '../../oci/media-types.ts'
 import { chartTag } from '../../oci/reference.ts'
 import type { ChartArchive, ChartContents } from '../../ports.ts'
-import { buildArtifact, encodeBlob, type Artifact } from './artifact.ts'
+import { buildArtifact, encodeBlob, escapeLikeGo, type Artifact } from './artifact.ts'
 import { parseChartMetadata, type ChartMetadata } from './chart-metadata.ts'
 
 /** Chart archives are held in memory; a larger one is refused. Real ones have some 100 KB. */
@@ -25,7 +25,7 @@ export function chartArtifact(archive: Uint8Array, metadata: ChartMetadata): Cha
     name,
     version,
     ...buildArtifact(
-      encodeBlob(MEDIA.helmConfig, metadata.config),
+      encodeBlob(MEDIA.helmConfig, metadata.config, escapeLikeGo),
       { mediaType: MEDIA.helmChart, digest: digestOf(archive), size: archive.length },
       {
         annotations: {

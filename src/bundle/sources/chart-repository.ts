@@ -4,6 +4,7 @@ import { asMap } from '../../oci/descriptor.ts'
 import { digestOfHex, type Digest } from '../../oci/digest.ts'
 import { parseReference, type Reference } from '../../oci/reference.ts'
 import { nearText } from './near-names.ts'
+import { shownUrl } from './shown-url.ts'
 import type { SourceContext } from './source-context.ts'
 
 /** Where a repository says that a chart's archive is. */
@@ -24,22 +25,24 @@ export async function findInRepository(
 ): Promise<RepositoryFind> {
   const indexUrl = resolveUrl(repo, 'index.yaml')
   const bytes = await gate(() => http.readAll(indexUrl, { limit: MAX_INDEX_BYTES, ...(signal && { signal }) }))
-  const index = asMap(parseYamlData(new TextDecoder().decode(bytes), indexUrl, MAX_INDEX_BYTES), indexUrl)
-  const entries = new Map(Object.entries(asMap(index['entries'] ?? {}, `${indexUrl}: entries`)))
+  const shownIndex = shownUrl(indexUrl)
+  const shownRepo = shownUrl(repo)
+  const index = asMap(parseYamlData(new TextDecoder().decode(bytes), shownIndex, MAX_INDEX_BYTES), shownIndex)
+  const entries = new Map(Object.entries(asMap(index['entries'] ?? {}, `${shownIndex}: entries`)))
   const versions = entries.get(name)
   if (!Array.isArray(versions))
     throw new FerryError(
       'registry-not-found',
-      `no such chart: ${name} in ${repo}${nearText(name, [...entries.keys()])}`,
+      `no such chart: ${name} in ${shownRepo}${nearText(name, [...entries.keys()])}`,
     )
-  const where = `${indexUrl}: ${name} ${version}`
-  const releases = versions.map((release) => asMap(release, `${indexUrl}: ${name}`))
+  const where = `${shownIndex}: ${name} ${version}`
+  const releases = versions.map((release) => asMap(release, `${shownIndex}: ${name}`))
   const release = releases.find((candidate) => candidate['version'] === version)
   if (!release) {
     const others = releases.flatMap((other) => (typeof other['version'] === 'string' ? [other['version']] : []))
     throw new FerryError(
       'registry-not-found',
-      `no such version: ${name} ${version} in ${repo}${nearText(version, others)}`,
+      `no such version: ${name} ${version} in ${shownRepo}${nearText(version, others)}`,
     )
   }
   return locate(release, repo, where)
@@ -60,7 +63,7 @@ function locate(release: Record<string, unknown>, repo: string, where: string): 
 }
 
 /** As Helm does: relative to the repository's folder, whose query (a token of a kind) is kept for what is below it. */
-function resolveUrl(repo: string, path: string, where = repo): string {
+function resolveUrl(repo: string, path: string, where = shownUrl(repo)): string {
   let url: URL
   try {
     const base = new URL(repo)
@@ -69,7 +72,7 @@ function resolveUrl(repo: string, path: string, where = repo): string {
     url = new URL(path, base)
     if (search !== '' && url.origin === base.origin && url.search === '') url.search = search
   } catch {
-    throw new FerryError('content-invalid', `${where}: not a URL: ${JSON.stringify(path.slice(0, 300))}`)
+    throw new FerryError('content-invalid', `${where}: not a URL: ${JSON.stringify(shownUrl(path).slice(0, 300))}`)
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw new FerryError('content-invalid', `${where}: ${url.protocol} is not followed, only http: and https:`)

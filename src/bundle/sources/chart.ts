@@ -9,6 +9,7 @@ import { parseChartMetadata } from './chart-metadata.ts'
 import { findInRepository } from './chart-repository.ts'
 import { digestsOf, type Resolved } from './contents.ts'
 import { resolveOciChart } from './oci-chart.ts'
+import { shownUrl } from './shown-url.ts'
 import type { SourceContext } from './source-context.ts'
 
 type Entry<Kind extends ChartEntry['kind']> = Extract<ChartEntry, { readonly kind: Kind }>
@@ -52,7 +53,7 @@ async function resolveLocalChart(entry: Entry<'local'>, { charts }: SourceContex
 async function resolveRepositoryChart(entry: Entry<'repository'>, context: SourceContext): Promise<Resolved<Chart>> {
   const { http, gate, charts, signal } = context
   const { name, version, repo } = entry
-  const where = `${name} ${version} of ${repo}`
+  const where = `${name} ${version} of ${shownUrl(repo)}`
   const found = await findInRepository(entry, context)
   if (found.kind === 'oci') {
     const { locked, contents } = await resolveOciChart(found.reference, context)
@@ -66,7 +67,7 @@ async function resolveRepositoryChart(entry: Entry<'repository'>, context: Sourc
   if (found.digest !== undefined && found.digest !== artifact.layer.digest)
     throw new FerryError(
       'registry-digest',
-      `${where}: the repository's index says ${found.digest}, but ${found.url} is ${artifact.layer.digest}`,
+      `${where}: the repository's index says ${found.digest}, but ${shownUrl(found.url)} is ${artifact.layer.digest}`,
       {
         hint: 'The archive was replaced after it was published, or is being tampered with. Ask whoever runs the repository.',
       },

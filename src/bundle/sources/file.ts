@@ -7,6 +7,7 @@ import { retryAdviceOf } from '../../oci/store.ts'
 import { contentsOfArtifact } from './artifact.ts'
 import type { Resolved } from './contents.ts'
 import { fileArtifact, fileName } from './file-artifact.ts'
+import { shownUrl } from './shown-url.ts'
 import type { SourceContext } from './source-context.ts'
 
 /** What a file is, whoever has it. */
@@ -52,7 +53,7 @@ async function resolveUrl(
     if (size !== undefined) return { digest: digestOfHex(entry.sha256), size }
   }
   const content = await gate(() => hashUrl(entry.url, context))
-  checkSha256(content, entry.sha256, entry.url)
+  checkSha256(content, entry.sha256, shownUrl(entry.url))
   return content
 }
 
@@ -104,7 +105,7 @@ async function hashUrl(url: string, { http, clock, signal }: SourceContext): Pro
         }
       }
       if (stream.size !== undefined && position !== stream.size)
-        throw new FerryError('registry-protocol', `${url} ended after ${position} of ${stream.size} bytes`)
+        throw new FerryError('registry-protocol', `${shownUrl(url)} ended after ${position} of ${stream.size} bytes`)
       return { digest: digestOfHex(hash.digest('hex')), size: position }
     } catch (error) {
       const advice = retryAdviceOf(error)

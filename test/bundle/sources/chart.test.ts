@@ -156,6 +156,11 @@ describe('a chart of an index.yaml repository', () => {
     })
     await resolveChart(fromRepo({ repo: secret }), elsewhere)
     expect(elsewhere.requests.at(-1)).toBe('GET https://elsewhere.example/p.tgz')
+    for (const more of [{ name: 'none' }, { version: '9.9.9' }]) {
+      const error = await errorOf(resolveChart(fromRepo({ repo: secret, ...more }), own))
+      expect(error.code).toBe('registry-not-found')
+      expect(error.message).not.toContain('s3cret')
+    }
   })
 })
 
