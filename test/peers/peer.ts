@@ -17,6 +17,7 @@ export type PeerName =
   | 'ctr'
   | 'ctr-2'
   | 'openssl'
+  | 'jq'
   | 'gnu-time'
 
 /** The folder of the peers' executables (the same rule as in `scripts/peers`). */
