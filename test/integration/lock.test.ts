@@ -1,11 +1,16 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/adapters/clock/system-clock.ts'
+import { createRegistryClient } from '../../src/adapters/registry/client.ts'
 import { chartArchive } from '../../src/adapters/tar/chart-archive.ts'
 import { deriveChart } from '../../src/bundle/sources/chart-artifact.ts'
 import { parseChartMetadata } from '../../src/bundle/sources/chart-metadata.ts'
 import type { LockFile } from '../../src/config/bundle-lock.gen.ts'
 import { parseLock } from '../../src/config/lock-file.ts'
+import type { Descriptor } from '../../src/oci/descriptor.ts'
+import { digestOf } from '../../src/oci/digest.ts'
 import { startDelivery, type Delivery } from '../peers/delivery.ts'
 import { ferry, ferryOrThrow } from '../peers/ferry.ts'
 import { peer, runOrThrow } from '../peers/peer.ts'
@@ -122,6 +127,34 @@ unknown: dropped
     const config = await runOrThrow(peer('crane'), ['config', '--insecure', name])
     const { config: ours } = await deriveChart(await readFile(tgz), 'full', chartArchive)
     expect(Buffer.from(ours.bytes).toString()).toBe(config)
+  })
+
+  test('helm pulls a chart that Ferry made an artifact of, and finds the archive untouched', async () => {
+    const archive = await readFile(join(delivery.folder, 'web/stable/webapp-1.2.3.tgz'))
+    const { manifest, config, layer } = await deriveChart(archive, 'webapp', chartArchive)
+    const client = createRegistryClient({ clock: systemClock, env: {}, userAgent: 'ferry/test' })
+    try {
+      const registry = client.registry(delivery.registry.host, { plainHttp: true })
+      const upload = (descriptor: Descriptor, bytes: Uint8Array) =>
+        registry.uploadBlob('charts/webapp', descriptor, (offset) => Readable.from([bytes.subarray(offset)]))
+      await Promise.all([upload(config.descriptor, config.bytes), upload(layer, archive)])
+      const put = { mediaType: manifest.descriptor.mediaType, bytes: manifest.bytes }
+      expect(await registry.putDocument('charts/webapp', '1.2.3', put)).not.toHaveProperty('refused')
+    } finally {
+      await client.close()
+    }
+    const pulled = join(delivery.folder, 'pulled')
+    const name = `oci://${delivery.registry.host}/charts/webapp`
+    await helm(
+      'pull',
+      name,
+      '--version',
+      '1.2.3',
+      '--plain-http',
+      '-d',
+      (await mkdir(pulled, { recursive: true })) ?? pulled,
+    )
+    expect(digestOf(await readFile(join(pulled, 'webapp-1.2.3.tgz')))).toBe(layer.digest)
   })
 
   test('a folder is packed to what helm package puts in, and helm reads it', async () => {
