@@ -153,7 +153,7 @@ async function signatureEntries(releaseBytes: Uint8Array, keys: readonly Private
 }
 
 /** A tar of exactly these entries, in this order, whatever they are. */
-export function encodeTar(entries: readonly MemoryEntry[], mtime: number, header: Tamper['header']): Buffer {
+export function encodeTar(entries: readonly MemoryEntry[], mtime: number, header?: Tamper['header']): Buffer {
   const pieces = entries.flatMap((entry) => {
     const block = encodeHeader({ path: entry.path, size: entry.bytes.length }, mtime)
     return [

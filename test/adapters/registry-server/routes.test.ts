@@ -130,6 +130,6 @@ it('whatever a target is, a name that comes out of it is a plain one', () => {
       if (found.kind === 'file') expect(isRepository(found.name)).toBe(true)
       if (found.kind === 'refused') expect(JSON.stringify(found.answer.headers)).not.toMatch(/\\[rn]/)
     }),
-    { numRuns: 2000 },
+    { numRuns: 500 },
   )
 })
