@@ -48,7 +48,7 @@ async function runCommand(command: Command, words: readonly string[], world: Wor
     return fail(command.name, error, words, world)
   }
   const renderer = await rendererFor(words, world)
-  const { emit } = renderer
+  const emit = boundMemory(renderer.emit, () => ports.freeBuffers())
   const onAbort = (): void => emit({ type: 'warning', message: STOPPING })
   signal.addEventListener('abort', onAbort, { once: true })
   try {
@@ -63,7 +63,7 @@ async function runCommand(command: Command, words: readonly string[], world: Wor
   }
 }
 
-const STOPPING = 'stopping; what is in hand is brought to an end. Ctrl-C again exits at once.'
+const STOPPING = 'stopping: what is in hand is finished. Ctrl-C again exits at once.'
 
 async function fail(
   command: string,

@@ -60,10 +60,10 @@ export const serveCommand: Command = {
         text: [
           `${product} ${version}`,
           `sequence ${sequence}`,
-          `signed by ${bundle.signedBy.map(keyText).join(', ')}`,
           formatCount(bundle.catalog.entries.length, 'name'),
         ].join(' · '),
       })
+      emit({ type: 'note', label: 'signed by', text: bundle.signedBy.map(keyText).join(', ') })
       const startServer = await ports.loadServer()
       const serving = await serveBundle(
         { bundles: [bundle], listen, ...(tls && { tls }) },

@@ -62,15 +62,16 @@ export function detailLines(task: ActiveTask, now: number, width: number): strin
   return lines
 }
 
-/** `! docker.io/grafana/grafana  429, again in 4 s (2 of 8)`, in at most `width` characters: the reason gives way. */
+/** `! docker.io/grafana/grafana  429, again in 4 s (2 of 8)`, in at most `width` characters. */
 export function retryText(item: string, retry: Retry, now: number, width = Number.POSITIVE_INFINITY): string {
   const seconds = Math.max(1, Math.ceil((retry.until - now) / 1000))
-  const name = `! ${shorten(printable(item), 44)}  `
   const when = `, again in ${formatDuration(seconds * 1000)} (${retry.attempt} of ${retry.attempts})`
   const reason = briefReason(item, printable(retry.reason))
-  const room = width - name.length - when.length
-  const told = reason.length <= room ? reason : `${reason.slice(0, Math.max(0, room - 1))}…`
-  return shorten(name + told + when, width)
+  const room = Math.max(0, width - when.length - '!   '.length)
+  // Of a short reason every word is told; a long one leaves the name the half.
+  const name = shorten(printable(item), Math.max(room - reason.length, Math.floor(room / 2)))
+  const left = room - name.length
+  return `! ${name}  ${reason.length <= left ? reason : `${reason.slice(0, Math.max(0, left - 1))}…`}${when}`
 }
 
 /** The reason without what the line says anyway: the host in front, the blob behind. --json has it whole. */

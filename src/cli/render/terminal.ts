@@ -63,7 +63,7 @@ export function createTerminalRenderer(streams: Streams, clock: Clock): Renderer
     } else if (event.type === 'note') {
       write(labelledLine(event.label, printable(event.text)))
     } else if (event.type === 'warning') {
-      const [first = '', ...more] = warnings.linesOf(event)
+      const [first = '', ...more] = warnings.linesOf(event, stderr.columns ?? 80)
       write(yellow(first), ...more)
     }
   }
