@@ -7,10 +7,11 @@ import { resolveImage } from '../bundle/sources/image.ts'
 import type { SourceContext } from '../bundle/sources/source-context.ts'
 import type { BundleDefinition, ChartEntry, FileEntry, ImageEntry, Place } from '../config/bundle-definition.ts'
 import type { Chart, File, Image, LockFile } from '../config/bundle-lock.gen.ts'
-import { FerryError, type ErrorCode, type Problem } from '../errors.ts'
+import { FerryError, type Problem } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import { platformText } from '../oci/descriptor.ts'
 import { newLimit } from '../oci/parallel.ts'
+import { count, startRun, type Run } from './lock-run.ts'
 
 export interface LockRequest {
   readonly definition: BundleDefinition
@@ -102,55 +103,6 @@ interface Done<Locked> extends Resolved<Locked> {
   readonly change: Change
 }
 
-/** Runs entries and gathers what goes wrong with each, so that all of it is told at once. */
-interface Run {
-  attempt<T>(place: Place, label: string, work: () => Promise<T>): Promise<T | undefined>
-  throwProblems(): void
-}
-
-function startRun(
-  definition: BundleDefinition,
-  { emit, signal }: { readonly emit: Emit; readonly signal?: AbortSignal },
-): Run {
-  const failures: { readonly place: Place; readonly error: FerryError }[] = []
-  return {
-    async attempt(place, label, work) {
-      if (signal?.aborted) return undefined
-      emit({ type: 'item-start', task: 'lock', item: label })
-      try {
-        const result = await work()
-        emit({ type: 'item-end', task: 'lock', item: label })
-        return result
-      } catch (error) {
-        if (signal?.aborted) return undefined
-        if (!(error instanceof FerryError)) throw error
-        emit({ type: 'item-end', task: 'lock', item: label, note: 'failed' })
-        failures.push({ place, error })
-        return undefined
-      }
-    },
-    throwProblems() {
-      if (failures.length === 0) return
-      failures.sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column)
-      const problems = failures.flatMap(({ place, error }) =>
-        error.problems.length > 0 ? error.problems : [problemAt(definition, place, error.message, error.hint)],
-      )
-      const hard = failures.find(({ error }) => !MISTAKES.has(error.code))
-      throw new FerryError(
-        hard?.error.code ?? 'config-invalid',
-        `${definition.file}: ${count(problems.length, 'problem')}`,
-        {
-          problems,
-          cause: (hard ?? failures[0])?.error,
-        },
-      )
-    },
-  }
-}
-
-/** Failures that whoever wrote bundle.yaml can mend there. */
-const MISTAKES: ReadonlySet<ErrorCode> = new Set(['config-invalid', 'registry-not-found', 'content-platform'])
-
 async function resolveAll<Entry extends ImageEntry | ChartEntry | FileEntry, Locked extends Image | Chart | File>(
   matches: readonly EntryMatch<Entry, Locked>[],
   { update, run }: { readonly update: boolean; readonly run: Run },
@@ -218,8 +170,4 @@ function summarise(definition: BundleDefinition, lock: LockFile, { added, update
     ...(removed.length > 0 ? [`${removed.length} gone`] : []),
   ]
   return [kinds.join(', '), count(platforms.size, 'platform'), changed.join(', ')].join(' · ')
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

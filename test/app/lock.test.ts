@@ -309,6 +309,25 @@ describe('mistakes', () => {
     expect(error.problems[1]).toMatchObject({ line: 8, message: 'r.example: connection refused', hint: 'Is it up?' })
   })
 
+  test('a registry that is down is told once, for all who wanted something from it', async () => {
+    const down = (): Promise<never> =>
+      Promise.reject(new FerryError('registry-unreachable', 'r.example cannot be reached'))
+    const up = upstream()
+    const images = Array.from({ length: 6 }, (_, i) => ({
+      ...imageEntry(`r.example/a:${i}`, 'linux/amd64'),
+      place: { line: 20 + i, column: 5, path: `images[${i}]` },
+    }))
+    const request = { definition: definition({ images: images.toReversed(), charts: [] }) }
+    const error = await errorOf(run({ ...up, registry: { ...up.registry, fetchDocument: down } }, request))
+    expect(error.message).toBe('bundle.yaml: 1 problem')
+    expect(error.problems).toMatchObject([
+      {
+        line: 20,
+        message: 'r.example cannot be reached; the same for images[1], images[2], images[3] and 2 more',
+      },
+    ])
+  })
+
   test('two entries that come to one name', async () => {
     const up = upstream()
     const pinned = imageEntry(`r.example/team/app:1@${up.newApp.digest}`, 'linux/amd64')
