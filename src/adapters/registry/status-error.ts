@@ -112,5 +112,9 @@ export function refusalError({ response, host, origin, what, now }: FailedAnswer
     return new FerryError('registry-not-found', `${from}: ${what} is not there (404)${words}`, {
       hint: 'Check the name, and whether it was deleted.',
     })
-  return new FerryError('registry-refused', `${from}: unexpected answer ${status} (${what})${words}`)
+  return new FerryError('registry-refused', `${from}: unexpected answer ${status} (${what})${words}`, {
+    // What Go's servers say to plain HTTP on a TLS port; to HEAD they say it without words.
+    ...(status === 400 &&
+      response.url.protocol === 'http:' && { hint: `If ${host} speaks HTTPS, leave plainHttp (--plain-http) away.` }),
+  })
 }
