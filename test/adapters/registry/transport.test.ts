@@ -6,7 +6,7 @@ import { MEDIA } from '../../../src/oci/media-types.ts'
 import { retryAdviceOf } from '../../../src/oci/store.ts'
 import { makeCertificate } from '../../fakes/certificate.ts'
 import type { FakeRegistry } from '../../fakes/fake-registry.ts'
-import { blobOf, failureOf, fakeRegistry, openClient } from './open-client.ts'
+import { blobOf, encoded, environment, failureOf, fakeRegistry, openClient } from './open-client.ts'
 
 const MANIFEST = { schemaVersion: 2, mediaType: MEDIA.ociManifest, config: blobOf('{}'), layers: [] }
 
@@ -152,6 +152,22 @@ describe('a proxy', () => {
     const error = await failureOf(nonsense.registry('registry.test').fetchDocument('a/b', 'v1'))
     expect(error.message).toBe('HTTPS_PROXY is not the address of a proxy')
   })
+})
+
+it('docker.io is registry-1.docker.io, and its tokens come from auth.docker.io with the credentials it has on file', async () => {
+  const certificate = makeCertificate(['registry-1.docker.io', 'auth.docker.io'])
+  const user = { username: 'anna', password: 'correct horse' }
+  const realm = 'https://auth.docker.io/token'
+  const fake = await fakeRegistry({ tls: certificate, auth: { kind: 'bearer', ...user, realm } })
+  fake.content.addDocument('library/nginx', { content: MANIFEST, mediaType: MEDIA.ociManifest, tag: '1.29' })
+  const proxy = await startProxy(fake)
+  const auth = encoded(user.username, user.password)
+  const env = await environment({ auths: { 'https://index.docker.io/v1/': { auth } } })
+  const client = openClient({ env: { ...env, HTTPS_PROXY: proxy.url } })
+  const registry = client.registry('docker.io', { ca: certificate.cert })
+  expect(await registry.fetchDocument('library/nginx', '1.29')).toBeDefined()
+  expect(proxy.log).toEqual(['CONNECT registry-1.docker.io:443', 'CONNECT auth.docker.io:443'])
+  expect(fake.requests.map(({ path }) => path.split('/')[1])).toEqual(['v2', 'token', 'v2'])
 })
 
 it('a host that is not one is refused before anything is sent', () => {
