@@ -17,6 +17,7 @@ export type PeerName =
   | 'ctr'
   | 'ctr-2'
   | 'openssl'
+  | 'curl'
   | 'jq'
   | 'gnu-time'
 
