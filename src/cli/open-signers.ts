@@ -6,14 +6,15 @@ import { readPublicKeys } from './read-keys.ts'
 import { readText } from './read-text.ts'
 
 /** Everything that signs an export: private keys from `--key`, and the program of `--signer-cmd`. */
-export async function openSigners(args: Arguments, { ports, signal }: CommandContext): Promise<Signer[]> {
+export async function openSigners(args: Arguments, { ports, signal, emit }: CommandContext): Promise<Signer[]> {
   const file = args.value('passphrase-file')
+  const say = (message: string): void => emit({ type: 'warning', message })
   const signers: Signer[] = []
   for (const path of args.values('key')) {
     const pem = await readText(path, ports)
     signers.push(
       needsPassphrase(pem)
-        ? await withPassphrase(path, { file, ports, use: (passphrase) => parsePrivateKey(pem, path, passphrase) })
+        ? await withPassphrase(path, { file, ports, say, use: (passphrase) => parsePrivateKey(pem, path, passphrase) })
         : parsePrivateKey(pem, path),
     )
   }

@@ -31,18 +31,21 @@ export async function askNewPassphrase(path: string, ports: Ports, say: (text: s
   throw new FerryError('usage', `no passphrase after ${TRIES} tries`, { hint: 'Nothing was written.' })
 }
 
+export interface WithPassphrase<T> {
+  /** `--passphrase-file`. */
+  readonly file: string | undefined
+  readonly ports: Ports
+  /** Tells the person at the terminal what was wrong. */
+  readonly say: (text: string) => void
+  /** Throws `config-key` for a wrong passphrase. */
+  readonly use: (passphrase: string) => T
+}
+
 /**
  * Calls `use` with the passphrase of a key: from the file that was given, else asked for, again when it was wrong.
  * @throws FerryError `usage` without a terminal, or what `use` threw last.
  */
-export async function withPassphrase<T>(
-  keyPath: string,
-  {
-    file,
-    ports,
-    use,
-  }: { readonly file: string | undefined; readonly ports: Ports; readonly use: (passphrase: string) => T },
-): Promise<T> {
+export async function withPassphrase<T>(keyPath: string, { file, ports, say, use }: WithPassphrase<T>): Promise<T> {
   if (file !== undefined) return use(await readPassphraseFile(file, ports))
   for (let attempt = 1; ; attempt++) {
     const passphrase = await ports.askSecret(`Passphrase for ${keyPath}: `)
@@ -54,6 +57,7 @@ export async function withPassphrase<T>(
       return use(passphrase)
     } catch (error) {
       if (!(error instanceof FerryError) || error.code !== 'config-key' || attempt >= TRIES) throw error
+      say(error.message)
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Command } from '../command.ts'
 import { concurrencyProblems, parseConcurrency } from '../parse-values.ts'
 import { readPublicKeys } from '../read-keys.ts'
 import { readText } from '../read-text.ts'
-import { formatBytes, formatCount } from '../render/format.ts'
+import { formatBytes } from '../render/format.ts'
 
 export const pushCommand: Command = {
   name: 'push',
@@ -66,15 +66,10 @@ export const pushCommand: Command = {
         const request = { bundle, to, ...(concurrency !== undefined && { concurrency }) }
         const summary = await pushBundle(request, { registry, emit, signal })
         const { product, version } = bundle.statement.predicate
-        const counts = [
-          formatCount(summary.tags, 'tag'),
-          formatCount(summary.repositories, 'repository', 'repositories'),
-          `${formatBytes(summary.bytesUploaded)} sent`,
-          `${formatBytes(summary.bytesPresent)} there already`,
-        ]
+        const moved = `${formatBytes(summary.bytesUploaded)} sent, ${formatBytes(summary.bytesPresent)} there already`
         return {
           json: { file: path, ...summary },
-          text: `${summary.target} holds ${product} ${version}: ${counts.join(', ')}`,
+          text: `${summary.target} holds ${product} ${version}\n  ${moved}`,
         }
       } finally {
         await network.close()

@@ -3,7 +3,7 @@ import { fingerprintText } from '../../trust/key.ts'
 import { keyText } from '../read-keys.ts'
 import { formatBytes, formatCount } from './format.ts'
 import { labelledLine } from './labelled-line.ts'
-import { printable } from './plain-text.ts'
+import { briefDigests, printable } from './plain-text.ts'
 import { formatTable, type Column } from './table.ts'
 
 /** What `ferry inspect` prints for people. */
@@ -154,7 +154,6 @@ function sharingGroups(items: readonly InspectItem[]): string[][] {
   return groups.sort((a, b) => b.length - a.length)
 }
 
-/** The name with digests shortened: enough to tell things apart; --json has them whole. */
 function nameText({ name }: { readonly name: string }): string {
-  return printable(name).replaceAll(/(sha256[:-][a-f0-9]{12})[a-f0-9]{52}/g, '$1…')
+  return briefDigests(printable(name))
 }

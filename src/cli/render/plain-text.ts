@@ -11,10 +11,15 @@ export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n')
 }
 
+/** Digests by their first twelve digits: enough to tell things apart; --json has them whole. */
+export function briefDigests(text: string): string {
+  return text.replaceAll(/(sha256[:-][a-f0-9]{12})[a-f0-9]{52}/g, '$1…')
+}
+
 /** At most `width` characters: digests shortened first, then the middle left out. */
 export function shorten(text: string, width: number): string {
   if (text.length <= width) return text
-  const brief = text.replaceAll(/(sha256[:-][a-f0-9]{12})[a-f0-9]{52}/g, '$1…')
+  const brief = briefDigests(text)
   if (brief.length <= width) return brief
   if (width <= 1) return '…'.slice(0, width)
   const tail = Math.ceil((width - 1) / 2)

@@ -4,11 +4,12 @@ import type { Clock } from '../../ports.ts'
 import { labelledLine, padLabel, TASK_LABELS } from './labelled-line.ts'
 import { openLiveRegion, type LiveRegion } from './live-region.ts'
 import { printOutcome } from './outcome.ts'
-import { printable } from './plain-text.ts'
+import { briefDigests, printable } from './plain-text.ts'
 import { detailLines, progressFacts, progressLine, retrySummary } from './progress-line.ts'
 import type { Renderer, Streams } from './renderer.ts'
 import { createTaskBoard } from './task-board.ts'
 import { createWarnings } from './warnings.ts'
+import { wrapText } from './wrap-text.ts'
 
 /** Work that ends sooner than this draws nothing but its result. */
 const PATIENCE_MS = 150
@@ -49,6 +50,12 @@ export function createTerminalRenderer(streams: Streams, clock: Clock): Renderer
       if (timer === undefined) await openRegion()
     })
 
+  const fact = (label: string, text: string): string => {
+    const indent = ' '.repeat(labelledLine('', '').length)
+    const wrapped = wrapText(printable(text), { width: stderr.columns ?? 80, indent })
+    return labelledLine(label, wrapped.trimStart())
+  }
+
   const emit = (event: FerryEvent): void => {
     const ended = board.take(event, clock.now())
     if (event.type === 'task-start' && timer === undefined && !region) {
@@ -58,12 +65,12 @@ export function createTerminalRenderer(streams: Streams, clock: Clock): Renderer
       }, PATIENCE_MS)
     } else if (event.type === 'task-end') {
       const label = TASK_LABELS[event.task].done
-      if (label !== undefined) write(labelledLine(label, printable(event.summary) + retrySummary(ended)))
+      if (label !== undefined) write(fact(label, event.summary + retrySummary(ended)))
       else next(board.active.size === 0 ? closeRegion : () => undefined)
     } else if (event.type === 'note') {
-      write(labelledLine(event.label, printable(event.text)))
+      write(fact(event.label, event.text))
     } else if (event.type === 'warning') {
-      const [first = '', ...more] = warnings.linesOf(event, stderr.columns ?? 80)
+      const [first = '', ...more] = warnings.linesOf({ ...event, message: briefDigests(event.message) }, stderr.columns)
       write(yellow(first), ...more)
     }
   }
