@@ -6,6 +6,7 @@ import { digestOfHex, newHash, type Digest } from '../oci/digest.ts'
 import type { ReadBlobOptions, ServedContent } from '../oci/served.ts'
 import type { RandomAccessFile } from '../ports.ts'
 import type { PlacedEntry } from './layout.ts'
+import { shareReading, type ReadPart } from './shared-reading.ts'
 
 /** A blob where it lies. One value stands for one place: what is found out about it is kept by identity. */
 export interface BlobCopy {
@@ -19,6 +20,8 @@ export interface VerifiedBlobsOptions {
   readonly copiesOf: (digest: Digest) => readonly BlobCopy[]
   /** Called once for each copy that turns out wrong. */
   readonly onBarred?: (error: FerryError) => void
+  /** Default: `shareReading()`. */
+  readonly readPart?: ReadPart
 }
 
 export type VerifiedBlobs = Pick<ServedContent, 'isBarred' | 'readBlob'>
@@ -26,11 +29,15 @@ export type VerifiedBlobs = Pick<ServedContent, 'isBarred' | 'readBlob'>
 /**
  * The gate between blobs in a file and whoever reads them: nothing that has not been verified leaves it whole. The first
  * reading of a blob is hashed on the way and its last piece withheld until the hash holds; a range is given out after one
- * reading of all of it, shared by all who wait; what was verified once is streamed from the file. Memory: two pieces a reader.
+ * reading of all of it, shared by all who wait; what was verified once is streamed from the file. Memory: three pieces a reader,
+ * smaller ones when there are many.
  */
-export function createVerifiedBlobs({ copiesOf, onBarred }: VerifiedBlobsOptions): VerifiedBlobs {
+export function createVerifiedBlobs(options: VerifiedBlobsOptions): VerifiedBlobs {
+  const { copiesOf, onBarred, readPart = shareReading() } = options
   const known = new Map<BlobCopy, 'verified' | FerryError>()
   const checks = new Map<BlobCopy, SharedCheck>()
+  const readAll = ({ file, place }: BlobCopy): AsyncIterable<Uint8Array> =>
+    readPart(file, { position: place.offset, length: place.size })
 
   const candidates = ({ digest, size }: Descriptor): BlobCopy[] =>
     copiesOf(digest).filter((copy) => copy.place.size === size)
@@ -61,7 +68,7 @@ export function createVerifiedBlobs({ copiesOf, onBarred }: VerifiedBlobsOptions
   async function* readFirst(copy: BlobCopy): AsyncIterable<Uint8Array> {
     let hash: Hash | undefined = newHash()
     let withheld: Uint8Array | undefined
-    for await (const piece of copy.file.stream(copy.place.offset, copy.place.size)) {
+    for await (const piece of readAll(copy)) {
       if (withheld) yield withheld
       // Another reader may have come to the end in the meantime.
       throwIfBarred(known.get(copy))
@@ -76,7 +83,7 @@ export function createVerifiedBlobs({ copiesOf, onBarred }: VerifiedBlobsOptions
 
   const check = async (copy: BlobCopy, stop: AbortSignal): Promise<void> => {
     const hash = newHash()
-    for await (const piece of copy.file.stream(copy.place.offset, copy.place.size)) {
+    for await (const piece of readAll(copy)) {
       stop.throwIfAborted()
       hash.update(piece)
     }
@@ -107,7 +114,8 @@ export function createVerifiedBlobs({ copiesOf, onBarred }: VerifiedBlobsOptions
         const copy = choose(descriptor)
         const { file, place } = copy
         const { start, end } = range ?? { start: 0, end: place.size }
-        if (known.get(copy) === 'verified') return file.stream(place.offset + start, end - start)
+        if (known.get(copy) === 'verified')
+          return readPart(file, { position: place.offset + start, length: end - start })
         if (!range) return readFirst(copy)
         await checkShared(copy, signal)
       }

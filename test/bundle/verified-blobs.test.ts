@@ -34,7 +34,11 @@ function gate(size: number, options: MemoryFileOptions & { copies?: number } = {
     return { digest, file, place }
   })
   const barred: FerryError[] = []
-  const blobs = createVerifiedBlobs({ copiesOf: () => copies, onBarred: (error) => barred.push(error) })
+  const blobs = createVerifiedBlobs({
+    copiesOf: () => copies,
+    onBarred: (error) => barred.push(error),
+    readPart: (file, { position, length }) => file.stream(position, length),
+  })
   return { bytes, descriptor: { mediaType: 'x/y', digest, size }, files, barred, blobs }
 }
 
