@@ -77,7 +77,7 @@ const WORDS =
 function textPiece(index: number): { readonly raw: Buffer; readonly deflated: Buffer } {
   const choices = seededBytes(`text ${index}`)(PIECE)
   const words: string[] = []
-  for (let length = 0, at = 0; length < PIECE; at++) {
+  for (let length = 0, at = 0; length <= PIECE; at++) {
     const choice = choices[at]!
     const word = choice < 128 ? WORDS[choice % WORDS.length]! : (choice * (at + 7919)).toString(36)
     words.push(word)
