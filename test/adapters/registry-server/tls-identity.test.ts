@@ -1,20 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { checkTlsIdentity } from '../../../src/adapters/registry-server/tls-identity.ts'
+import { makeCertificate } from '../../fakes/certificate.ts'
 
-/** Self-signed, for nothing. Its key is not kept. */
-const CERT = `-----BEGIN CERTIFICATE-----
-MIIBgDCCASWgAwIBAgIUToxNsIoMeG+6hgafR6v5kC6SmkIwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJb2YgYSB0ZXN0MCAXDTI2MTEyMTA0NTQ0MVoYDzIxMjYxMDI4
-MDQ1NDQxWjAUMRIwEAYDVQQDDAlvZiBhIHRlc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAATlgnVfx6Lq1x9So9lJ4WVNXBX9bnMqNhUIBG3SHkZAj1C4WIJjmjF2
-ffrKNY3kqpjhuE0AfzkeNXOGB9I/jZ/To1MwUTAdBgNVHQ4EFgQUdBcc0AyBb1ww
-c9zIysX30Gtv0MIwHwYDVR0jBBgwFoAUdBcc0AyBb1wwc9zIysX30Gtv0MIwDwYD
-VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEA2RYkI7I0djddhbjrLG0+
-8TgtFHa1fVPEEdG/04nB+eICIQDbZw25v1aL0c7J0Kt8AEIWIVKnHp52nDqP0YWE
-3Wvqtw==
------END CERTIFICATE-----
-`
+const CERT = makeCertificate().cert
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
 const KEY = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 const ENCRYPTED = privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }).toString()
