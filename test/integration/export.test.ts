@@ -5,11 +5,11 @@ import { copyFile, mkdir, open, readFile, rm, stat, truncate, writeFile } from '
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openRandomAccessFile } from '../../src/adapters/tar/random-access-file.ts'
-import { openBundle, type OpenBundle } from '../../src/bundle/open-bundle.ts'
 import { startDelivery, type Delivery } from '../peers/delivery.ts'
 import { FERRY, ferry, ferryOrThrow } from '../peers/ferry.ts'
+import { openUnverified } from '../peers/open-unverified.ts'
 import { run, runOrThrow } from '../peers/peer.ts'
+import { signedBytes } from '../peers/signed-bytes.ts'
 
 let delivery: Delivery
 let bundle: string
@@ -26,27 +26,10 @@ function exportTo(out: string, more: readonly string[] = [], env: Record<string,
   return ferryOrThrow(['export', delivery.bundleYaml, '--key', delivery.key, '--out', out, ...more], { env })
 }
 
-async function openIt(path: string): Promise<OpenBundle> {
-  const file = await openRandomAccessFile(path)
-  try {
-    return await openBundle(file, 'unverified')
-  } finally {
-    await file.close()
-  }
-}
-
-/** Everything of a bundle but its signature files, whose bytes differ by nature. */
-async function signedBytes(path: string): Promise<Buffer> {
-  const bytes = await readFile(path)
-  for (const entry of (await openIt(path)).layout.entries)
-    if (/\.(sig|sigstore\.json)$/.test(entry.path)) bytes.fill(0, entry.headerOffset, entry.offset + 512)
-  return bytes
-}
-
 describe('ferry export', () => {
   test('writes a bundle that verifies, with every image, chart and file, and nothing beside it', async () => {
     await ferryOrThrow(['verify', bundle, '--pub', delivery.pub])
-    const { catalog, statement } = await openIt(bundle)
+    const { catalog, statement } = await openUnverified(bundle)
     expect(statement.predicate).toMatchObject({ product: 'delivery', version: '1.0.0', sequence: 7, channel: 'stable' })
     expect(statement.predicate.issuedAt).toBe(new Date(1790000000_000).toISOString().replace('.000', ''))
     const names = catalog.entries.map(({ name }) => name)
@@ -66,13 +49,13 @@ describe('ferry export', () => {
 
   test('brings signatures, SBOMs and attestations that are attached to an image', async () => {
     const image = delivery.images.find(({ kind }) => kind === 'attached')!
-    const { catalog } = await openIt(bundle)
+    const { catalog } = await openUnverified(bundle)
     const digests = catalog.entries.filter(({ kind }) => kind === 'attached').map(({ descriptor }) => descriptor.digest)
     expect(digests).toEqual(expect.arrayContaining([image.attached!.sbom, image.attached!.signature]))
   })
 
   test('keeps an index byte for byte, and carries of it only the platforms that were asked for', async () => {
-    const { graph, catalog, places } = await openIt(bundle)
+    const { graph, catalog, places } = await openUnverified(bundle)
     const image = delivery.images.find(({ kind }) => kind === 'docker')!
     const entry = catalog.entries.find(({ name }) => name === delivery.refOf(image))!
     expect(entry.descriptor.digest).toBe(image.digest)
@@ -105,7 +88,7 @@ describe('ferry export', () => {
     await mkdir(folder)
     const { code, stderr } = await run('tar', ['-xf', bundle, '-C', folder])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    const { layout } = await openIt(bundle)
+    const { layout } = await openUnverified(bundle)
     const listed = (await runOrThrow('tar', ['-tf', bundle])).trim().split('\n')
     expect(listed).toEqual(layout.entries.map(({ path }) => path))
     expect(await readFile(join(folder, 'oci-layout'), 'utf8')).toBe('{"imageLayoutVersion":"1.0.0"}')
@@ -189,7 +172,7 @@ describe('an export that was killed', () => {
     const out = join(delivery.folder, 'torn.tar')
     await exportAndKill(out, 0.7)
     const handle = await open(`${out}.partial`, 'r+')
-    const { layout } = await openIt(bundle)
+    const { layout } = await openUnverified(bundle)
     // A bit in every layer: whatever was complete no longer is.
     for (const entry of layout.entries.filter(({ size }) => size > 100_000)) {
       const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, entry.offset + 1000)
@@ -328,7 +311,7 @@ describe('an export that cannot be done', () => {
 describe('ferry inspect and diff', () => {
   test('inspect reads the head of the file only', async () => {
     const headOnly = join(delivery.folder, 'head.tar')
-    const { layout, graph } = await openIt(bundle)
+    const { layout, graph } = await openUnverified(bundle)
     const firstLayer = layout.entries.find(({ path }) => graph.layers.has(`sha256:${path.slice(13)}`))!
     await copyFile(bundle, headOnly)
     // The layers become a hole: were they read, their content would be another.
