@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { suggest } from '../config/suggest.ts'
 import { FerryError, type Problem } from '../errors.ts'
-import { optionsOf, type Arguments, type Command, type Env, type OptionTable } from './command.ts'
+import { optionsOf, type Arguments, type Command, type Env, type OptionSpec, type OptionTable } from './command.ts'
 
 /**
  * Checks the words after the command's name against its tables.
@@ -20,10 +20,12 @@ export function parseArguments(command: Command, words: readonly string[], env: 
   const problems: Problem[] = []
   const given = new Map<string, string[]>()
   const positionals: string[] = []
+  let unknown = false
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value)
     else if (token.kind === 'option') {
       const problem = takeOption(token, options, given)
+      unknown ||= !specOf(token, options)
       if (problem) problems.push(problem)
     }
   }
@@ -42,7 +44,9 @@ export function parseArguments(command: Command, words: readonly string[], env: 
   problems.push(
     ...missingOptions(options, given),
     ...(command.check?.(args, env) ?? []),
-    ...wrongPositionals(command, positionals),
+    ...missingPositionals(command, positionals),
+    // After an unknown option it is most likely that option's value.
+    ...(unknown ? [] : extraPositionals(command, positionals)),
   )
   if (problems.length > 0) throw usageError(command, problems)
   return args
@@ -69,9 +73,13 @@ interface OptionToken {
   readonly inlineValue: boolean | undefined
 }
 
+function specOf({ name, rawName }: OptionToken, options: OptionTable): OptionSpec | undefined {
+  return rawName.startsWith('--') && Object.hasOwn(options, name) ? options[name] : undefined
+}
+
 function takeOption(token: OptionToken, options: OptionTable, given: Map<string, string[]>): Problem | undefined {
   const { name, rawName, value, inlineValue } = token
-  const spec = rawName.startsWith('--') && Object.hasOwn(options, name) ? options[name] : undefined
+  const spec = specOf(token, options)
   if (!spec) return unknownOption(rawName, Object.keys(options))
   if (spec.type === 'boolean') {
     if (inlineValue) return { message: `--${name} takes no value` }
@@ -107,12 +115,10 @@ function missingOptions(options: OptionTable, given: ReadonlyMap<string, unknown
     .map(([name, { value, help }]) => ({ message: `--${name} ${value ?? ''} is missing`, hint: help }))
 }
 
-function wrongPositionals({ positionals }: Command, found: readonly string[]): Problem[] {
-  const missing = positionals
-    .slice(found.length)
-    .map(({ name, help }) => ({ message: `${name} is missing`, hint: help }))
-  const extra = found
-    .slice(positionals.length)
-    .map((word) => ({ message: `${JSON.stringify(word)} is one word too many` }))
-  return [...missing, ...extra]
+function missingPositionals({ positionals }: Command, found: readonly string[]): Problem[] {
+  return positionals.slice(found.length).map(({ name, help }) => ({ message: `${name} is missing`, hint: help }))
+}
+
+function extraPositionals({ positionals }: Command, found: readonly string[]): Problem[] {
+  return found.slice(positionals.length).map((word) => ({ message: `${JSON.stringify(word)} is one word too many` }))
 }

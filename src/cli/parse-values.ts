@@ -2,14 +2,14 @@ import type { Problem } from '../errors.ts'
 
 /** Where to listen. */
 export interface ListenAddress {
-  /** Without brackets; empty for all addresses. */
+  /** Without brackets. */
   readonly host: string
   readonly port: number
 }
 
 /** `HOST:PORT`, an IPv6 address in brackets. Undefined when it is not of that form. */
 export function parseListen(text: string): ListenAddress | undefined {
-  const match = /^(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^:[\]/\s]*)):([0-9]{1,5})$/.exec(text)
+  const match = /^(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([^:[\]/\s]+)):([0-9]{1,5})$/.exec(text)
   const port = Number(match?.[3])
   if (!match || port > 65535) return undefined
   return { host: match[1] ?? match[2] ?? '', port }

@@ -34,7 +34,7 @@ export const pushCommand: Command = {
   },
   examples: [
     'ferry push platform-1.4.0.tar --pub vendor.pub --to registry.site.example',
-    'ferry push platform-1.4.0.tar --pub vendor.pub --to 127.0.0.1:5000/mirror --plain-http',
+    'ferry push platform-1.4.0.tar --pub vendor.pub \\\n      --to 127.0.0.1:5000/mirror --plain-http',
   ],
   notes: ["Credentials come from docker's config.json, proxies from HTTPS_PROXY and NO_PROXY."],
   interrupted: () => 'What the registry has, it keeps; the same command sends only the rest.',

@@ -11,7 +11,7 @@ export const serveCommand: Command = {
   name: 'serve',
   description:
     'Serves a bundle as a read-only OCI registry, straight out of the file: ready at once, whatever its size. Every blob is verified as it is first read. Ctrl-C ends it.',
-  usage: 'FILE.tar --pub FILE --listen HOST:PORT [--cert FILE --cert-key FILE]',
+  usage: 'FILE.tar --pub FILE --listen HOST:PORT [options]',
   positionals: [{ name: 'FILE.tar', help: 'The bundle.' }],
   options: {
     pub: {

@@ -16,7 +16,7 @@ export async function openLiveRegion(
   stream: TextStream,
   frame: (width: number) => readonly string[],
 ): Promise<LiveRegion> {
-  const { Listr, ListrLogger, ProcessOutput, Spinner } = await import('listr2')
+  const { Listr, ListrDefaultRendererLogLevels, ListrLogger, ProcessOutput, Spinner } = await import('listr2')
   const drawFrame = (): string => frame((stream.columns ?? 80) - MARGIN).join('\n')
   let refresh: () => void = () => undefined
   class FrameSpinner extends Spinner {
@@ -27,13 +27,15 @@ export async function openLiveRegion(
       }, FRAME_MS)
     }
   }
+  const spinner = new FrameSpinner()
   // Listr captures what others write to its streams while it draws. Nobody else has this view of the stream: whoever
   // writes to the terminal closes the region first.
   const view = viewOf(stream)
   const rendererOptions = {
     clearOutput: true,
     formatOutput: 'truncate' as const,
-    spinner: new FrameSpinner(),
+    spinner,
+    icon: { [ListrDefaultRendererLogLevels.WAITING]: spinner.fetch() },
     logger: new ListrLogger({ processOutput: new ProcessOutput(view, viewOf(stream), { leaveEmptyLine: false }) }),
   }
   let end: () => void = () => undefined

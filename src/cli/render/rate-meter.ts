@@ -13,9 +13,9 @@ const FIRST_MS = 500
 export function createRateMeter(startedAt: number): RateMeter {
   /** Slot number -> bytes, oldest first. */
   const slots: { readonly slot: number; bytes: number }[] = []
+  const oldestAt = (now: number): number => Math.floor((now - WINDOW_MS) / SLOT_MS) + 1
   const forget = (now: number): void => {
-    const oldest = Math.floor((now - WINDOW_MS) / SLOT_MS)
-    while (slots[0] && slots[0].slot <= oldest) slots.shift()
+    while (slots[0] && slots[0].slot < oldestAt(now)) slots.shift()
   }
   return {
     add(now, bytes) {
@@ -27,7 +27,7 @@ export function createRateMeter(startedAt: number): RateMeter {
     },
     rate(now) {
       forget(now)
-      const span = Math.min(now - startedAt, WINDOW_MS)
+      const span = now - Math.max(startedAt, oldestAt(now) * SLOT_MS)
       if (span < FIRST_MS) return undefined
       const bytes = slots.reduce((sum, slot) => sum + slot.bytes, 0)
       return Math.max(0, (bytes / span) * 1000)
