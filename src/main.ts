@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { readFileSync, writeSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { systemClock } from './adapters/clock/system-clock.ts'

@@ -6,7 +6,7 @@ import type { BundleDefinition, ChartEntry, FileEntry, Place, RegistrySettings }
 import type { File } from './bundle.gen.ts'
 import { pathText, type Path } from './text-place.ts'
 import { toUtcSeconds } from './utc-time.ts'
-import type { YamlDocument } from './yaml.ts'
+import type { YamlDocument } from './yaml-document.ts'
 
 /** Fills in defaults and full names. Only for drafts in which no mismatch and no rule found anything. */
 export function normaliseBundle(draft: BundleDraft, document: YamlDocument, folder: string): BundleDefinition {

@@ -1,6 +1,6 @@
 import { FerryError, type Problem } from '../errors.ts'
 import { pathText, type Path } from './text-place.ts'
-import type { YamlDocument } from './yaml.ts'
+import type { YamlDocument } from './yaml-document.ts'
 
 /** A mistake at a path of a document, before it has a line. */
 export interface Finding {

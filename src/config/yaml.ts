@@ -10,23 +10,10 @@ import {
 } from 'js-yaml'
 import { FerryError, reasonOf, type Problem } from '../errors.ts'
 import { countProblems } from './problems.ts'
-import type { Path, TextPlace } from './text-place.ts'
+import type { TextPlace } from './text-place.ts'
 import { findExpansion } from './yaml-expansion.ts'
+import type { YamlDocument } from './yaml-document.ts'
 import { buildPlaces, type Places } from './yaml-places.ts'
-
-/** A parsed YAML document that knows where its values stand. */
-export interface YamlDocument {
-  /** The file as the user named it. */
-  readonly file: string
-  /** Plain data: null, booleans, numbers, strings, arrays, objects. */
-  readonly value: unknown
-  /** Where the value stands; the nearest parent that exists where it does not. */
-  readonly placeOf: (path: Path) => TextPlace
-  /** Where the key of the value stands; the value itself for items of lists. */
-  readonly keyPlaceOf: (path: Path) => TextPlace
-  /** An unquoted scalar as it was written (`0755` where the value is the number 755), else undefined. */
-  readonly writtenAs: (path: Path) => string | undefined
-}
 
 /** Files people write are refused from here on. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024

@@ -10,8 +10,8 @@ import { compete, quote, runShell, type Contestant } from './measure.ts'
 import { formatTable } from './table.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
-/** Without the checks of a checkout's wrapper: what an installed ferry costs. */
-const FERRY = `${quote(process.execPath)} ${quote(join(ROOT, 'src/main.ts'))}`
+/** The built ferry, as it is installed: a checkout would pay for stripping types at every start. */
+const FERRY = `${quote(process.execPath)} ${quote(join(ROOT, 'dist/main.js'))}`
 const NETWORK_JOBS = 8
 
 interface Bench {

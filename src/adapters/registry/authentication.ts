@@ -1,6 +1,7 @@
 import { FerryError } from '../../errors.ts'
 import { parseChallenges, type Challenge } from './challenge.ts'
-import type { Credentials, FindCredentials } from './credentials.ts'
+import type { Credentials } from './credential.ts'
+import type { FindCredentials } from './credentials.ts'
 import { resolveTarget, type HttpRequest, type HttpResponse } from './http.ts'
 import type { Mask } from './safe-text.ts'
 import { basicAuthorization, checkRealm, fetchToken, type BearerToken, type TokenService } from './token.ts'

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { FerryError, systemCodeOf } from '../../errors.ts'
-import type { Credentials } from './credentials.ts'
+import type { Credentials } from './credential.ts'
 
 /** A keychain may ask the person to unlock it. */
 const TIMEOUT_MS = 60_000

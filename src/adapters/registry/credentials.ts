@@ -2,14 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { FerryError, reasonOf, systemCodeOf } from '../../errors.ts'
+import type { Credentials } from './credential.ts'
 import { askCredentialHelper } from './credential-helper.ts'
 import { DOCKER_HUB } from './names.ts'
-
-/** What proves who we are to one registry host. */
-export type Credentials =
-  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
-  /** An OAuth2 refresh token (docker's `identitytoken`). */
-  | { readonly kind: 'refresh'; readonly token: string }
 
 /** Credentials of a registry host as people write it; undefined: none, ask anonymously. */
 export type FindCredentials = (host: string) => Promise<Credentials | undefined>

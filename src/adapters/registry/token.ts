@@ -1,6 +1,6 @@
 import { asMap } from '../../oci/descriptor.ts'
 import { FerryError } from '../../errors.ts'
-import type { Credentials } from './credentials.ts'
+import type { Credentials } from './credential.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
 import { DOCKER_HUB } from './names.ts'
 import { readRefusal, refusalError } from './status-error.ts'
