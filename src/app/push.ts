@@ -1,5 +1,5 @@
 import type { OpenBundle } from '../bundle/open-bundle.ts'
-import { planBlobs, planPush } from '../bundle/push-plan.ts'
+import { planBlobs, planPush, type PushPlan } from '../bundle/push-plan.ts'
 import { FerryError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Registry } from '../oci/registry.ts'
@@ -94,12 +94,30 @@ export async function pushBundle(
     return summary
   } catch (error) {
     // Once stopped, whatever a broken-off request says is a consequence; a damaged bundle is news all the same.
-    if (!signal?.aborted || (error instanceof FerryError && error.code.startsWith('bundle-'))) throw error
+    if (!signal?.aborted || (error instanceof FerryError && error.code.startsWith('bundle-')))
+      throw withProjects(error, plan)
     throw new FerryError('interrupted', `the push to ${target} was interrupted`, {
       hint: 'Run the same command again: what is there is not sent again.',
       cause: error,
     })
   }
+}
+
+/**
+ * In Harbor, and not only there, the first part of a path is a project that someone has to make. Where it is missing the answer
+ * is "not found" or "not allowed", and nothing in it tells why.
+ */
+function withProjects(error: unknown, { repositories }: PushPlan): unknown {
+  if (!(error instanceof FerryError) || (error.code !== 'registry-not-found' && error.code !== 'registry-auth'))
+    return error
+  const projects = [...new Set(repositories.map((repository) => repository.replace(/\/.*/s, '')))]
+  const named =
+    projects.length > 5 ? `${projects.slice(0, 5).join(', ')} and ${projects.length - 5} more` : projects.join(', ')
+  const hint = `In Harbor the first part of a path is a project, which must exist and take your pushes: ${named}.`
+  return new FerryError(error.code, error.message, {
+    hint: error.hint === undefined ? hint : `${error.hint} ${hint}`,
+    cause: error,
+  })
 }
 
 function sizeOf(blobs: readonly { readonly descriptor: { readonly size: number } }[]): number {

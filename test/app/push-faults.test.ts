@@ -152,6 +152,27 @@ it('one that is full says so in its own words, cleaned for a terminal', async ()
   await expect(work).rejects.not.toThrow(/\u001b/)
 })
 
+it('where a project is missing, the hint names the projects that have to be there', async () => {
+  const work = pushInto({}, ({ method }) =>
+    method === 'POST'
+      ? { status: 404, body: '{"errors":[{"code":"NOT_FOUND","message":"project q.example"}]}' }
+      : undefined,
+  )
+  await expect(work).rejects.toMatchObject({
+    code: 'registry-not-found',
+    message: expect.stringContaining('project q.example') as string,
+    hint: expect.stringMatching(/project, which must exist and take your pushes: q\.example\.$/) as string,
+  })
+})
+
+it('a registry that takes no uploads is said to be read-only', async () => {
+  const work = pushInto({}, ({ method }) => (method === 'POST' ? { status: 405 } : undefined))
+  await expect(work).rejects.toMatchObject({
+    code: 'registry-refused',
+    hint: expect.stringContaining('read-only') as string,
+  })
+})
+
 function smallBytes(): number {
   const all = new Map([...bundle.graph.configs, ...bundle.graph.layers])
   return [...all.values()].reduce((sum, { size }) => sum + size, 0) - shared.length - own.length

@@ -96,23 +96,28 @@ async function expectEverything(
     const accept = { accept: [...documents.values()].map(({ mediaType }) => mediaType).join(', ') }
     for (const [tag, { digest }] of tags) {
       if (except.has(digest)) continue
-      const response = await fetch(`${base}/manifests/${tag}`, { headers: accept })
+      const response = await get(`${base}/manifests/${tag}`, accept)
       expect([name, tag, digestOf(Buffer.from(await response.arrayBuffer()))]).toEqual([name, tag, digest])
     }
     for (const digest of documents.keys()) {
       if (except.has(digest)) continue
-      const response = await fetch(`${base}/manifests/${digest}`, { headers: accept })
+      const response = await get(`${base}/manifests/${digest}`, accept)
       expect([name, digestOf(Buffer.from(await response.arrayBuffer()))]).toEqual([name, digest])
     }
     for (const digest of blobs.keys()) {
-      const response = await fetch(`${base}/blobs/${digest}`)
+      const response = await get(`${base}/blobs/${digest}`)
       expect([name, digestOf(Buffer.from(await response.arrayBuffer()))]).toEqual([name, digest])
     }
   }
 }
 
+/** Without keep-alive: a registry that is stopped waits for open connections. */
+function get(url: string, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(url, { headers: { ...headers, connection: 'close' } })
+}
+
 async function repositoriesOf({ url }: RunningRegistry): Promise<string[]> {
-  const response = await fetch(`${url}/v2/_catalog?n=1000`)
+  const response = await get(`${url}/v2/_catalog?n=1000`)
   return ((await response.json()) as { repositories: string[] }).repositories
 }
 
@@ -332,7 +337,7 @@ describe('when it does not go smoothly', () => {
       expect(code).toBe(3)
       expect(stderr).toContain(hexOf(largest.digest).slice(0, 12))
       for (const repository of await repositoriesOf(registry))
-        expect((await fetch(`${registry.url}/v2/${repository}/blobs/${largest.digest}`)).status).toBe(404)
+        expect((await get(`${registry.url}/v2/${repository}/blobs/${largest.digest}`)).status).toBe(404)
     })
   })
 })

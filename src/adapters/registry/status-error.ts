@@ -64,6 +64,11 @@ function detailOf(entry: object): string {
   return text === '{}' || text === '[]' ? '' : `(${text.slice(0, 200)})`
 }
 
+const HINTS: Readonly<Record<number, string>> = {
+  405: 'It takes no uploads: it is read-only, in maintenance, or a cache of another registry.',
+  413: 'The registry, or a proxy in front of it, limits how large one upload may be (nginx: client_max_body_size).',
+}
+
 /** One answer that was not the wanted one. */
 export interface FailedAnswer {
   readonly response: HttpResponse
@@ -112,9 +117,12 @@ export function refusalError({ response, host, origin, what, now }: FailedAnswer
     return new FerryError('registry-not-found', `${from}: ${what} is not there (404)${words}`, {
       hint: 'Check the name, and whether it was deleted.',
     })
+  // What Go's servers say to plain HTTP on a TLS port; to HEAD they say it without words.
+  const hint =
+    status === 400 && response.url.protocol === 'http:'
+      ? `If ${host} speaks HTTPS, leave plainHttp (--plain-http) away.`
+      : HINTS[status]
   return new FerryError('registry-refused', `${from}: unexpected answer ${status} (${what})${words}`, {
-    // What Go's servers say to plain HTTP on a TLS port; to HEAD they say it without words.
-    ...(status === 400 &&
-      response.url.protocol === 'http:' && { hint: `If ${host} speaks HTTPS, leave plainHttp (--plain-http) away.` }),
+    ...(hint !== undefined && { hint }),
   })
 }
