@@ -10,6 +10,8 @@ export interface SpawnOptions {
   readonly input?: string
   /** Arguments for node itself. */
   readonly node?: readonly string[]
+  /** Nobody reads standard output: it is closed before anything is written. */
+  readonly deaf?: boolean
   /** Called with everything written so far, whenever more is. */
   readonly watch?: (text: string, child: ChildProcess) => void
 }
@@ -35,6 +37,7 @@ export function spawnFerry(words: readonly string[], options: SpawnOptions): Pro
         text[name] += piece
         options.watch?.(text.stdout + text.stderr, child)
       })
+    if (options.deaf) child.stdout.destroy()
     child.stdin.on('error', () => undefined)
     child.stdin.end(options.input)
     child.on('error', reject)
