@@ -17,7 +17,9 @@ it.each([
 it.each(['', '/x', 'host/UPPER', 'host/a//b', 'host/../x', 'host/a:tag', 'ho st', 'host:0', 'host:port/x'])(
   '%j is refused with an example',
   (text) => {
-    expect(() => parsePushTarget(text)).toThrow(expect.objectContaining({ code: 'usage', hint: expect.any(String) as string }))
+    expect(() => parsePushTarget(text)).toThrow(
+      expect.objectContaining({ code: 'usage', hint: expect.any(String) as string }),
+    )
   },
 )
 
