@@ -170,7 +170,7 @@ async function benchVerify(bench: Bench): Promise<string> {
 }
 
 async function benchPush(bench: Bench): Promise<string> {
-  const target = await startRegistry({ parent: folder })
+  const target = await startEmpty()
   try {
     const skopeo = quote(peer('skopeo'))
     const crane = quote(peer('crane'))
@@ -185,7 +185,6 @@ async function benchPush(bench: Bench): Promise<string> {
         `${skopeo} copy -q --all --src-tls-verify=false docker://${source} oci:layouts/all:${from.slice(8)}; ${crane} pull --insecure --format=oci ${source} ${from}`,
         folder,
       )
-    // Repositories and blobs gone; the registry's memory of what it had goes with a restart of its process.
     const empty = `rm -rf ${quote(join(target.folder, 'data/docker'))}`
     const contestants: Contestant[] = [
       {
@@ -223,10 +222,15 @@ async function benchPush(bench: Bench): Promise<string> {
   }
 }
 
+/** A target that is emptied between rounds by removing its files: it must not remember what it had. */
+function startEmpty(): Promise<RunningRegistry> {
+  return startRegistry({ parent: folder, env: { REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: '' } })
+}
+
 /** Peak memory at two sizes a factor of four apart: it must not grow with the bundle. */
 async function benchMemory(bench: Bench, from: RunningRegistry): Promise<string> {
   const small = await prepare(mib / 4, from, 'quarter')
-  const target = await startRegistry({ parent: folder })
+  const target = await startEmpty()
   const push = (file: string): Contestant['command'] =>
     `${FERRY} push ${file} --pub vendor.pub --to ${target.host} --plain-http`
   try {
