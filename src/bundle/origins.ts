@@ -2,8 +2,7 @@ import { FerryError } from '../errors.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { HttpFetcher, Registry } from '../oci/registry.ts'
 import type { ContentSource } from '../oci/store.ts'
-import type { LocalFiles, RandomAccessFile } from '../ports.ts'
-import type { Extent } from './partial.ts'
+import type { LocalFiles } from '../ports.ts'
 
 /** Where the content of a blob can be had. */
 export type Origin =
@@ -11,7 +10,6 @@ export type Origin =
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'local'; readonly location: string }
   | { readonly kind: 'memory'; readonly bytes: Uint8Array }
-  | { readonly kind: 'earlier'; readonly file: RandomAccessFile; readonly extent: Extent }
 
 export interface OriginReaders {
   readonly http: HttpFetcher
@@ -33,8 +31,6 @@ export function originSource(origins: ReadonlyMap<Digest, Origin>, { http, files
           return http.read(origin.url, options)
         case 'memory':
           return { offset, body: once(origin.bytes.subarray(offset)) }
-        case 'earlier':
-          return { offset, body: origin.file.stream(origin.extent.offset + offset, origin.extent.size - offset) }
         case 'local':
           return { offset, body: streamLocal(files, origin.location, offset) }
       }
