@@ -5,7 +5,7 @@ import { buildImages, type BuiltImage } from '../../../test/peers/content.ts'
 import { peer, runOrThrow, type PeerName } from '../../../test/peers/peer.ts'
 import { startRegistry, type RunningRegistry } from '../../../test/peers/registry.ts'
 import { startService, type Service } from '../../../test/peers/service.ts'
-import { formatSeconds, startTranscript } from './transcript.ts'
+import { formatSeconds, quoted, startTranscript } from './transcript.ts'
 import { prepareFolder } from './workspace.ts'
 
 /** scripts/quickstart after the installs. Everything happens in the folder that is its argument. */
@@ -183,8 +183,8 @@ pulled from it, the image under the digest it has upstream. Nothing runs any mor
 
 == What to run next
 
-  cd ${folder}
-  alias ferry=${FERRY}
+  cd ${quoted(folder)}
+  alias ferry=${quoted(FERRY)}
 
 It is a plain tar, a registry, or what fills yours:
 
@@ -194,7 +194,7 @@ It is a plain tar, a registry, or what fills yours:
 
 With a way to the internet, the same with real images and a chart:
 
-  ferry export ${join(ROOT, 'bundles/quickstart/bundle.yaml')} \\
+  ferry export ${quoted(join(ROOT, 'bundles/quickstart/bundle.yaml'))} \\
     --key keys/vendor.key --out podinfo-1.0.0.tar
 
 To check a bundle with openssl alone: docs/security.md.

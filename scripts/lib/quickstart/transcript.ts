@@ -75,6 +75,6 @@ export function formatSeconds(seconds: number): string {
 }
 
 /** As a shell needs it; most words need nothing. */
-function quoted(word: string): string {
+export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
