@@ -9,14 +9,17 @@ import { readerOf } from './random-access-file.ts'
 export const outputFiles: OutputFiles = { open: openOutput, space: measureSpace }
 
 async function openOutput(path: string, { force }: { readonly force: boolean }): Promise<OutputFile> {
-  if (!force && (await sizeOnDisk(path)) !== undefined)
-    throw new FerryError('io-exists', `${path} exists already`, {
-      hint: 'Give another --out, or --force to replace it when the new one is complete.',
-    })
   const partial = `${path}.partial`
   const journalPath = `${partial}.journal`
   const journal = await readLines(journalPath)
   refuseLiveOwner(path, journal[0])
+  if (!force && (await sizeOnDisk(path)) !== undefined) {
+    // Without the file it tells of, it is what an export left that was killed right after its rename.
+    if ((await sizeOnDisk(partial)) === undefined) await rm(journalPath, { force: true })
+    throw new FerryError('io-exists', `${path} exists already`, {
+      hint: 'Give another --out, or --force to replace it when the new one is complete.',
+    })
+  }
   let handle: FileHandle
   try {
     await mkdir(dirname(path), { recursive: true })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -65,6 +65,19 @@ describe('the file an export writes', () => {
     await output.write(0, [Buffer.from('new')])
     await output.commit({ sync: false })
     expect(await readFile(path, 'utf8')).toBe('new')
+  })
+
+  test('what an export that was killed after its rename left beside the bundle is cleared by the next run', async () => {
+    const path = join(folder, 'a.tar')
+    await writeFile(path, 'whole')
+    await writeFile(`${path}.partial.journal`, '{"owner":1,"started":"of a process that is gone"}\nnote\n')
+    await expect(outputFiles.open(path, { force: false })).rejects.toMatchObject({ code: 'io-exists' })
+    expect(await readdir(folder)).toEqual(['a.tar'])
+    // Of an export that is to replace it, and is not done, nothing is taken away.
+    await writeFile(`${path}.partial`, 'begun')
+    await writeFile(`${path}.partial.journal`, '{"owner":1,"started":"of a process that is gone"}\nnote\n')
+    await expect(outputFiles.open(path, { force: false })).rejects.toMatchObject({ code: 'io-exists' })
+    expect(await readdir(folder)).toEqual(['a.tar', 'a.tar.partial', 'a.tar.partial.journal'])
   })
 
   test('two exports never write the same file: the second names the process of the first', async () => {
