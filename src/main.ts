@@ -30,12 +30,13 @@ const ports: Ports = {
   loadOutputs: async () => (await import('./adapters/tar/output-file.ts')).outputFiles,
   loadCharts: async () => (await import('./adapters/tar/chart-archive.ts')).chartArchive,
   loadServer: async () => (await import('./adapters/registry-server/registry-server.ts')).startRegistryServer,
-  async loadNetwork({ settingsOf, onRetry }) {
+  async loadNetwork({ settingsOf, onRetry, onMissingUpstream }) {
     const [{ createRegistryClient }, { createHttpFetcher }] = await Promise.all([
       import('./adapters/registry/client.ts'),
       import('./adapters/registry/downloads.ts'),
     ])
-    const options = { clock: systemClock, env, userAgent: `ferry/${version}`, settingsOf, onRetry }
+    const hear = { onRetry, ...(onMissingUpstream && { onMissingUpstream }) }
+    const options = { clock: systemClock, env, userAgent: `ferry/${version}`, settingsOf, ...hear }
     const registries = createRegistryClient(options)
     const http = createHttpFetcher(options)
     return {

@@ -38,6 +38,11 @@ export async function openSources(
       }
     },
     onRetry: (host, notice) => emit({ type: 'retry', task, item: host, ...notice }),
+    onMissingUpstream: (host) =>
+      emit({
+        type: 'warning',
+        message: `${host} cannot be reached, its mirrors can: signatures and SBOMs that only ${host} has are missed`,
+      }),
   })
   const opened = new Map<string, Registry>()
   return {

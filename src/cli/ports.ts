@@ -37,6 +37,8 @@ export interface NetworkOptions {
   readonly settingsOf: (host: string) => RegistryOptions
   /** Hears of what is tried again, with the host it happens at. */
   readonly onRetry: (host: string, notice: RetryNotice) => void
+  /** Hears once of each host that only its mirrors can be asked for. */
+  readonly onMissingUpstream?: (host: string) => void
 }
 
 /** Registries and plain downloads over one pool of connections. */

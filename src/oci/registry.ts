@@ -16,13 +16,18 @@ export interface FetchedDocument {
 export interface Registry {
   /** "Pulling manifests" by tag or digest. Retries transient failures itself. Bytes hash to `descriptor.digest`. */
   fetchDocument(repository: string, tagOrDigest: string, signal?: AbortSignal): Promise<FetchedDocument | undefined>
+  /**
+   * As `fetchDocument`, for what need not exist (a signature, a list of referrers): where a mirror has said that it is not
+   * there and the upstream cannot be reached, the mirror's word counts.
+   */
+  findDocument(repository: string, tag: string, signal?: AbortSignal): Promise<FetchedDocument | undefined>
   /** "Pulling blobs"; one attempt, marked transient when another could help. Retrying is `copy`'s. */
   readBlob(repository: string, descriptor: Descriptor, options: ReadOptions): Promise<ContentStream>
   /** "Listing Tags", all pages, at most `limit` (default 1000) tags. Retries. Undefined: no such repository. */
   listTags(repository: string, options?: { limit?: number; signal?: AbortSignal }): Promise<string[] | undefined>
   /**
    * "Listing Referrers" of a manifest: the API, or where the registry has none the referrers tag schema
-   * (`sha256-<hex>`). Retries. No referrers: an empty list.
+   * (`sha256-<hex>`). Retries. No referrers: an empty list. Unreachable upstreams as in `findDocument`.
    */
   listReferrers(repository: string, digest: Digest, signal?: AbortSignal): Promise<Descriptor[]>
   /** HEAD on a blob. Retries. */

@@ -58,7 +58,7 @@ export function memoryRegistry(options: MemoryRegistryOptions = {}): MemoryRegis
     return childrenOf(document).find(({ digest }) => !there.has(digest))
   }
 
-  return {
+  const registry: MemoryRegistry = {
     repositories,
     log,
     writes: () => log.filter((line) => /^(UPLOAD|MOUNT|PUT)/.test(line)),
@@ -73,6 +73,7 @@ export function memoryRegistry(options: MemoryRegistryOptions = {}): MemoryRegis
       if (!found) return undefined
       return { descriptor: { mediaType: found.mediaType, digest, size: found.bytes.length }, bytes: found.bytes }
     },
+    findDocument: (name, tag, signal) => registry.fetchDocument(name, tag, signal),
     async hasBlob(name, { digest }, signal) {
       await begin(`HEAD blob ${name} ${digest}`, signal)
       return repositories.get(name)?.blobs.has(digest) ?? false
@@ -121,4 +122,5 @@ export function memoryRegistry(options: MemoryRegistryOptions = {}): MemoryRegis
     listTags: (name) => Promise.resolve(repositories.has(name) ? [...open(name).tags.keys()] : undefined),
     readBlob: () => Promise.reject(new Error('a push reads no blob')),
   }
+  return registry
 }

@@ -6,7 +6,7 @@ import { createCredentials } from './credentials.ts'
 import { createEndpoint, type Endpoint, type EndpointContext } from './endpoint.ts'
 import type { Timeouts } from './http.ts'
 import { fetchDocument, headDocument, putDocument } from './manifests.ts'
-import { firstAnswer, mirrorsOf, type Chain } from './mirrors.ts'
+import { firstAnswer, firstFound, mirrorsOf, type Chain } from './mirrors.ts'
 import { listReferrers } from './referrers.ts'
 import { retrying, type RetryPolicy } from './retry.ts'
 import { createMask } from './safe-text.ts'
@@ -24,6 +24,8 @@ export interface ClientOptions {
   readonly settingsOf?: (host: string) => RegistryOptions
   /** Hears of retries, with the host they happen at. */
   readonly onRetry?: (host: string, notice: RetryNotice) => void
+  /** Hears once of each host that cannot be reached where its mirrors can: what is attached to images may be missed. */
+  readonly onMissingUpstream?: (host: string) => void
   /** Multiplies the delays between attempts. Default 1. */
   readonly retryScale?: number
   /** Milliseconds: connect 10 000, headers 60 000, body 30 000 without progress, commit 300 000 (end of an upload). */
@@ -61,6 +63,7 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
     return endpoint
   }
   const resting = new Map<string, number>()
+  const onMissingUpstream = (host: string): void => options.onMissingUpstream?.(host)
 
   return {
     registry(host, explicit) {
@@ -69,7 +72,7 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
       const mirrors = mirrorsOf(host, settings).map((mirror) =>
         endpointFor(mirror.host, mirror.prefix, settingsOf(mirror.host)),
       )
-      return createRegistry({ upstream, mirrors, resting }, policy)
+      return createRegistry({ upstream, mirrors, resting, onMissingUpstream }, policy)
     },
     close: () => transport.close(),
   }
@@ -86,6 +89,9 @@ function createRegistry(chain: Chain, policy: RetryPolicy): Registry {
       retry(signal, () =>
         firstAnswer(chain, (endpoint) => fetchDocument(endpoint, repository, tagOrDigest, signal), signal),
       ),
+
+    findDocument: (repository, tag, signal) =>
+      retry(signal, () => firstFound(chain, (endpoint) => fetchDocument(endpoint, repository, tag, signal), signal)),
 
     async readBlob(repository, descriptor, readOptions) {
       const ask = (endpoint: Endpoint) => readBlob(endpoint, repository, descriptor, readOptions)
@@ -108,7 +114,7 @@ function createRegistry(chain: Chain, policy: RetryPolicy): Registry {
           const found = await listReferrers(endpoint, repository, digest, signal)
           return found.length > 0 || endpoint === upstream ? found : undefined
         }
-        return (await firstAnswer(chain, ask, signal)) ?? []
+        return (await firstFound(chain, ask, signal)) ?? []
       }),
 
     hasBlob: (repository, descriptor, signal) => retry(signal, () => hasBlob(upstream, repository, descriptor, signal)),

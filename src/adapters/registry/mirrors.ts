@@ -24,9 +24,11 @@ export interface Chain {
   readonly mirrors: readonly Endpoint[]
   /** Hosts of mirrors that could not be reached, and until when (milliseconds since the epoch) they are left out. */
   readonly resting: Map<string, number>
+  /** Hears once of an upstream that cannot be reached where its mirrors can. */
+  readonly onMissingUpstream: (host: string) => void
 }
 
-/** A mirror that is down costs a connect timeout once a minute, not once a blob. */
+/** A host that is down costs a connect timeout once a minute, not once a blob. */
 const REST_MS = 60_000
 
 /**
@@ -38,19 +40,8 @@ export async function firstAnswer<T>(
   ask: (endpoint: Endpoint) => Promise<T | undefined>,
   signal?: AbortSignal,
 ): Promise<T | undefined> {
-  const failures: string[] = []
-  for (const mirror of chain.mirrors) {
-    if ((chain.resting.get(mirror.host) ?? 0) > mirror.now()) continue
-    try {
-      const answer = await ask(mirror)
-      if (answer !== undefined) return answer
-    } catch (error) {
-      signal?.throwIfAborted()
-      if (error instanceof FerryError && error.code === 'registry-unreachable')
-        chain.resting.set(mirror.host, mirror.now() + REST_MS)
-      failures.push(reasonOf(error))
-    }
-  }
+  const { answer, failures } = await askMirrors(chain, ask, signal)
+  if (answer !== undefined) return answer
   try {
     return await ask(chain.upstream)
   } catch (error) {
@@ -62,4 +53,63 @@ export async function firstAnswer<T>(
     const advice = retryAdviceOf(error)
     throw advice ? transient(told, advice) : told
   }
+}
+
+/**
+ * As `firstAnswer`, for what need not be there at all: a mirror that has answered is enough where the upstream cannot be
+ * reached, as behind a company's mirror it often cannot.
+ */
+export async function firstFound<T>(
+  chain: Chain,
+  ask: (endpoint: Endpoint) => Promise<T | undefined>,
+  signal?: AbortSignal,
+): Promise<T | undefined> {
+  const { answer, answered } = await askMirrors(chain, ask, signal)
+  if (answer !== undefined) return answer
+  const { upstream, resting } = chain
+  if (answered && isResting(chain, upstream)) return undefined
+  try {
+    return await ask(upstream)
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (!answered || !(error instanceof FerryError) || error.code !== 'registry-unreachable') throw error
+    if (!resting.has(upstream.host)) chain.onMissingUpstream(upstream.host)
+    resting.set(upstream.host, upstream.now() + REST_MS)
+    return undefined
+  }
+}
+
+interface MirrorsSaid<T> {
+  readonly answer?: T
+  /** One of them could be asked, whatever it said. */
+  readonly answered: boolean
+  /** What went wrong with the others. */
+  readonly failures: readonly string[]
+}
+
+async function askMirrors<T>(
+  chain: Chain,
+  ask: (endpoint: Endpoint) => Promise<T | undefined>,
+  signal: AbortSignal | undefined,
+): Promise<MirrorsSaid<T>> {
+  const failures: string[] = []
+  let answered = false
+  for (const mirror of chain.mirrors) {
+    if (isResting(chain, mirror)) continue
+    try {
+      const answer = await ask(mirror)
+      if (answer !== undefined) return { answer, answered: true, failures }
+      answered = true
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (error instanceof FerryError && error.code === 'registry-unreachable')
+        chain.resting.set(mirror.host, mirror.now() + REST_MS)
+      failures.push(reasonOf(error))
+    }
+  }
+  return { answered, failures }
+}
+
+function isResting(chain: Chain, endpoint: Endpoint): boolean {
+  return (chain.resting.get(endpoint.host) ?? 0) > endpoint.now()
 }

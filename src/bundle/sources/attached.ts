@@ -87,8 +87,7 @@ async function findCosignTags(subject: Digest, reader: RepositoryReader): Promis
   const found = await Promise.all(
     COSIGN_SUFFIXES.map(async (suffix): Promise<Attached[]> => {
       const tag = `sha256-${hexOf(subject)}.${suffix}`
-      if ((await reader.head(tag)) === undefined) return []
-      const fetched = await reader.fetch(tag)
+      const fetched = await reader.find(tag)
       return fetched ? [attachedOf(fetched, { tag })] : []
     }),
   )

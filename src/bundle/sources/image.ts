@@ -70,7 +70,7 @@ export async function fetchRoot(
   if (root.descriptor.digest !== digest)
     throw new FerryError('registry-digest', `${reader.name}@${digest} came as ${root.descriptor.digest}`)
   if (reference.digest !== undefined && reference.tag !== undefined) {
-    const now = await reader.head(reference.tag)
+    const now = (await reader.find(reference.tag))?.descriptor.digest
     if (now !== digest)
       warn(
         `${nameOf(reference)}:${reference.tag} ${now === undefined ? 'is no longer there' : `now stands for ${now}`}; the digest in bundle.yaml is taken, ${digest}`,

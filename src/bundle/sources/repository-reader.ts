@@ -18,8 +18,8 @@ export interface RepositoryReader {
   /** A blob held in memory (a config, a chart archive), verified. */
   readBlob(descriptor: Descriptor, limit: number): Promise<Uint8Array>
   hasBlob(descriptor: Descriptor): Promise<boolean>
-  /** The digest a tag stands at, undefined without such a tag. */
-  head(tag: string): Promise<Digest | undefined>
+  /** As `fetch`, for a tag that need not exist. */
+  find(tag: string): Promise<FetchedDocument | undefined>
   listReferrers(digest: Digest): Promise<readonly Descriptor[]>
   listTags(): Promise<readonly string[] | undefined>
 }
@@ -82,7 +82,7 @@ export function openRepository(reference: Reference, context: SourceContext): Re
       })
     },
     hasBlob: (descriptor) => gate(() => registry.hasBlob(repository, descriptor, signal)),
-    head: (tag) => gate(() => registry.headDocument(repository, tag, signal)),
+    find: (tag) => gate(() => registry.findDocument(repository, tag, signal)),
     listReferrers: (digest) => gate(() => registry.listReferrers(repository, digest, signal)),
     listTags: () => gate(() => registry.listTags(repository, { limit: MAX_TAGS, ...(signal && { signal }) })),
   }

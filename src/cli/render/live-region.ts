@@ -17,7 +17,7 @@ export async function openLiveRegion(
   frame: (width: number) => readonly string[],
 ): Promise<LiveRegion> {
   const { Listr, ListrDefaultRendererLogLevels, ListrLogger, ProcessOutput, Spinner } = await import('listr2')
-  const drawFrame = (): string => frame((stream.columns ?? 80) - MARGIN).join('\n')
+  const drawFrame = (): string => frame((stream.columns || 80) - MARGIN).join('\n')
   let refresh: () => void = () => undefined
   class FrameSpinner extends Spinner {
     override start(draw?: () => void): void {
@@ -80,7 +80,7 @@ function viewOf(stream: TextStream): NodeJS.WriteStream {
     isTTY: true,
     write: (text: string) => stream.write(text),
     get columns() {
-      return stream.columns ?? 80
+      return stream.columns || 80
     },
     get rows() {
       return stream.rows ?? 24

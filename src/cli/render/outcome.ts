@@ -18,7 +18,7 @@ export function printOutcome(outcome: Outcome, { stdout, stderr }: Streams, { re
     return
   }
   const { error, debug } = outcome
-  const width = stderr.columns ?? Number.POSITIVE_INFINITY
+  const width = stderr.columns || Number.POSITIVE_INFINITY
   stderr.write(`${errorLines(error, { debug, width, red, bold }).join('\n')}\n`)
 }
 

@@ -52,7 +52,7 @@ export function createTerminalRenderer(streams: Streams, clock: Clock): Renderer
 
   const fact = (label: string, text: string): string => {
     const indent = ' '.repeat(labelledLine('', '').length)
-    const wrapped = wrapText(printable(text), { width: stderr.columns ?? 80, indent })
+    const wrapped = wrapText(printable(text), { width: stderr.columns || 80, indent })
     return labelledLine(label, wrapped.trimStart())
   }
 

@@ -124,3 +124,32 @@ it('mirrors are written host[:port][/prefix]', () => {
   for (const text of ['https://m.example', '', 'm.example/A', 'm.example/a b', '/x'])
     expect(() => openClient().registry('a.example', { mirrors: [text] })).toThrow(/not a (mirror|registry host)/)
 })
+
+describe('an upstream that cannot be reached, behind a mirror that can', () => {
+  async function behindMirror() {
+    const [upstream, mirror] = [await startFakeRegistry(), await fakeRegistry()]
+    await upstream.stop()
+    fill(mirror)
+    const missing: string[] = []
+    const client = openClient({
+      settingsOf: settings(upstream, [mirror.host]),
+      onMissingUpstream: (host) => missing.push(host),
+    })
+    return { registry: client.registry(upstream.host), missing, upstream }
+  }
+
+  it('is no failure for what need not exist; it is told once', async () => {
+    const { registry, missing, upstream } = await behindMirror()
+    const found = await registry.fetchDocument('a/b', 'v1')
+    expect(await registry.findDocument('a/b', 'sha256-0.sig')).toBeUndefined()
+    expect(await registry.listReferrers('a/b', found!.descriptor.digest)).toEqual([])
+    expect(await registry.findDocument('a/b', 'v1')).toEqual(found)
+    expect(missing).toEqual([upstream.host])
+  })
+
+  it('is a failure for what must exist', async () => {
+    const { registry } = await behindMirror()
+    const error = await failureOf(registry.fetchDocument('a/b', 'v2'))
+    expect(error.code).toBe('registry-unreachable')
+  })
+})

@@ -181,7 +181,8 @@ describe('digests', () => {
     await resolveImage(imageEntry('quay.io/team/app:1.0', 'linux/amd64', 'linux/arm64'), sourceWorld(registry))
     const fetched = registry.requests.filter((line) => line.startsWith('manifest'))
     expect(new Set(fetched).size).toBe(fetched.length)
-    expect(fetched).toHaveLength(3)
+    // The index and two manifests; cosign's tags are asked for by name.
+    expect(fetched.filter((line) => !line.includes(':sha256-'))).toHaveLength(3)
   })
 })
 

@@ -29,8 +29,9 @@ export function memoryRegistry(content: MemoryContent, options: MemoryRegistryOp
     return { mediaType: sniffMediaType(bytes) ?? '', digest: tagOrDigest, size: bytes.length }
   }
   const refuse = (): Promise<never> => Promise.reject(new Error('this registry is for reading'))
-  return {
+  const registry: MemoryRegistry = {
     requests,
+    findDocument: (repository, tag) => registry.fetchDocument(repository, tag),
     fetchDocument(repository, tagOrDigest) {
       note(`manifest ${repository}${isDigest(tagOrDigest) ? '@' : ':'}${tagOrDigest}`)
       const descriptor = find(repository, tagOrDigest)
@@ -72,6 +73,7 @@ export function memoryRegistry(content: MemoryContent, options: MemoryRegistryOp
     uploadBlob: refuse,
     putDocument: refuse,
   }
+  return registry
 }
 
 /** Anything as a document with a media type of its own, for what no registry should answer. */
