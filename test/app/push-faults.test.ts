@@ -75,10 +75,14 @@ const retriesOf = (events: readonly FerryEvent[]): FerryEvent[] => events.filter
 const bytesOf = (events: readonly FerryEvent[]): number =>
   events.reduce((sum, event) => sum + (event.type === 'bytes' ? event.bytes : 0), 0)
 
+/** A body that is long enough to be cut in the middle: which upload comes first is chance. */
+const isBig = (headers: Readonly<Record<string, string | string[] | undefined>>): boolean =>
+  Number(headers['content-length']) > 3 * MIB + 1
+
 it('uploads that are cut in the middle go on, and progress still ends at the total', async () => {
   let cuts = 0
-  const { events, fake } = await pushInto({}, ({ method }) =>
-    method === 'PUT' && cuts < 3 && ++cuts ? { cutRequestAfterBytes: 3 * MIB + 1 } : undefined,
+  const { events, fake } = await pushInto({}, ({ method, headers }) =>
+    method === 'PUT' && isBig(headers) && cuts < 3 && ++cuts ? { cutRequestAfterBytes: 3 * MIB + 1 } : undefined,
   )
   expectComplete(fake)
   expect(retriesOf(events).length).toBeGreaterThan(0)
@@ -88,8 +92,8 @@ it('uploads that are cut in the middle go on, and progress still ends at the tot
 
 it('a registry that cannot resume gets the blob again from its start', async () => {
   let cuts = 0
-  const { fake } = await pushInto({ resume: false }, ({ method }) =>
-    method === 'PUT' && cuts < 2 && ++cuts ? { cutRequestAfterBytes: 2 * MIB } : undefined,
+  const { fake } = await pushInto({ resume: false }, ({ method, headers }) =>
+    method === 'PUT' && isBig(headers) && cuts < 2 && ++cuts ? { cutRequestAfterBytes: 2 * MIB } : undefined,
   )
   expectComplete(fake)
 })
