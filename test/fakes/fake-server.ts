@@ -36,6 +36,8 @@ export interface Fault {
   readonly stallAfterBytes?: number
   /** The body comes at this rate, a byte at a time. */
   readonly bytesPerSecond?: number
+  /** The body comes in pieces, spread over so many milliseconds. */
+  readonly spreadOverMs?: number
   /** One byte in the middle of the body is another. */
   readonly corrupt?: boolean
   /** The connection ends without an answer. */
@@ -137,6 +139,8 @@ async function respond(options: FakeServerOptions, incoming: IncomingMessage, re
   await sendBody(response, body, fault)
 }
 
+const SPREAD_PIECES = 20
+
 async function sendBody(response: ServerResponse, body: Buffer, fault: Fault): Promise<void> {
   const limit = fault.cutAfterBytes ?? fault.stallAfterBytes
   if (limit !== undefined && limit < body.length) {
@@ -154,6 +158,14 @@ async function sendBody(response: ServerResponse, body: Buffer, fault: Fault): P
       if (response.destroyed) return
       response.write(Buffer.from([byte]))
       await sleep(1000 / fault.bytesPerSecond)
+    }
+    return void response.end()
+  }
+  if (fault.spreadOverMs !== undefined) {
+    const piece = Math.max(1, Math.ceil(body.length / SPREAD_PIECES))
+    for (let at = 0; at < body.length && !response.destroyed; at += piece) {
+      response.write(body.subarray(at, at + piece))
+      await sleep(fault.spreadOverMs / SPREAD_PIECES)
     }
     return void response.end()
   }
