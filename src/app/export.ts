@@ -5,10 +5,10 @@ import { collectContent, type CollectDeps, type Collected } from '../bundle/coll
 import { buildIndexes } from '../bundle/index-json.ts'
 import { placeEntries, blobPath, type Layout, type PlacedEntry } from '../bundle/layout.ts'
 import { orderBlobs } from '../bundle/open-bundle.ts'
-import { originSource, type OriginReaders } from '../bundle/origins.ts'
+import { explainWrongContent, originSource, type OriginReaders } from '../bundle/origins.ts'
 import { beginOutput, writeDocuments, writeHeaders, type Started } from '../bundle/output-run.ts'
 import { parseJournal, type PartialState } from '../bundle/partial.ts'
-import { buildRelease, signRelease, type FilledEntry, type ReleaseContents } from '../bundle/release.ts'
+import { buildRelease, sequenceOf, signRelease, type FilledEntry, type ReleaseContents } from '../bundle/release.ts'
 import { FerryError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import { copy, type CopyResult } from '../oci/copy.ts'
@@ -66,6 +66,7 @@ export async function exportBundle(request: ExportRequest, deps: ExportDeps): Pr
   const { emit, clock } = deps
   if (signers.length === 0)
     throw new FerryError('usage', 'no key to sign with', { hint: 'Give --key or --signer-cmd.' })
+  refuseExpired(definition, request.issuedAt === undefined ? clock.now() : request.issuedAt * 1000)
   const { index: indexBytes, groups } = buildIndexes(lock)
   const contents: ReleaseContents = {
     indexBytes,
@@ -98,20 +99,31 @@ export async function exportBundle(request: ExportRequest, deps: ExportDeps): Pr
     emit({ type: 'task-start', task: 'sync', title: 'write to disk' })
     await output.commit({ sync: request.sync ?? true })
     emit({ type: 'task-end', task: 'sync', summary: out })
-    const sequence = definition.sequence ?? Date.parse(issuedAt) / 1000
     return {
       path: out,
       bytes: layout.totalBytes,
       blobs: places.size,
       releaseDigest: digestOf(releaseBytes),
       issuedAt,
-      sequence,
+      sequence: sequenceOf(definition, issuedAt),
       signedBy: signers.map(({ publicKey }) => publicKey.kid),
       fetched,
     }
   } finally {
     await output.close()
   }
+}
+
+/** What nobody could use is not made. */
+function refuseExpired({ file, notAfter }: BundleDefinition, issued: number): void {
+  if (notAfter === null || issued <= Date.parse(notAfter)) return
+  throw new FerryError(
+    'config-invalid',
+    `${file}: metadata.notAfter, ${notAfter}, is over: no site would take the bundle`,
+    {
+      hint: 'Give a later time, or leave notAfter out.',
+    },
+  )
 }
 
 function sizesOf(sizes: Readonly<Record<string, number>>): [Digest, number][] {
@@ -189,6 +201,8 @@ async function fetchBlobs(fetch: Fetch, deps: ExportDeps): Promise<CopyResult> {
     retry: { sleep: (milliseconds, stop) => clock.sleep(milliseconds, stop) },
     kept: keptBytes({ output, places }),
     ...(signal && { signal }),
+  }).catch((error: unknown) => {
+    throw explainWrongContent(error, collected.origins)
   })
   emit({ type: 'task-end', task: 'download', summary: `${result.copied} fetched, ${result.present} kept` })
   return result

@@ -1,8 +1,10 @@
 import { FerryError } from '../errors.ts'
+import { WrongContentError } from '../oci/copy.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { HttpFetcher, Registry } from '../oci/registry.ts'
 import type { ContentSource } from '../oci/store.ts'
 import type { LocalFiles } from '../ports.ts'
+import { shownUrl } from './sources/shown-url.ts'
 
 /** Where the content of a blob can be had. */
 export type Origin =
@@ -36,6 +38,18 @@ export function originSource(origins: ReadonlyMap<Digest, Origin>, { http, files
       }
     },
   }
+}
+
+/** Content that is not what was locked: of a download, also where it came from and how to lock what is there now. */
+export function explainWrongContent(error: unknown, origins: ReadonlyMap<Digest, Origin>): unknown {
+  if (!(error instanceof WrongContentError)) return error
+  const { item, reason } = error
+  const origin = origins.get(item.descriptor.digest)
+  if (origin?.kind !== 'url') return error
+  return new FerryError(reason.code, `${item.name} (${shownUrl(origin.url)}): ${reason.message}`, {
+    hint: 'It was damaged on the way, or replaced after it was locked. Ask its publisher; if the new one is right: ferry lock --update.',
+    cause: error,
+  })
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- an async iterable of one value

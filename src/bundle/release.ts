@@ -26,7 +26,7 @@ export function buildRelease(definition: BundleDefinition, contents: ReleaseCont
     product: definition.name,
     channel: definition.channel,
     version: definition.version,
-    sequence: definition.sequence ?? Date.parse(issuedAt) / 1000,
+    sequence: sequenceOf(definition, issuedAt),
     minInstalledSequence: definition.minInstalledSequence,
     issuedAt,
     notAfter: definition.notAfter,
@@ -41,6 +41,11 @@ export function buildRelease(definition: BundleDefinition, contents: ReleaseCont
       })),
     ],
   })
+}
+
+/** The sequence of a release: its own, else the time of issue in seconds; a sequence starts at 1 (SOURCE_DATE_EPOCH may be 0). */
+export function sequenceOf({ sequence }: BundleDefinition, issuedAt: string): number {
+  return sequence ?? Math.max(1, Date.parse(issuedAt) / 1000)
 }
 
 /** A small entry with its bytes. */

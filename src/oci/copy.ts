@@ -35,6 +35,19 @@ export interface CopyResult {
   readonly presentBytes: number
 }
 
+/** What came for an item is not what it stands for: the reason, with the item's name in front. */
+export class WrongContentError extends FerryError {
+  readonly item: CopyItem
+  readonly reason: FerryError
+
+  constructor(item: CopyItem, reason: FerryError) {
+    const { code, message, hint } = reason
+    super(code, `${item.name}: ${message}`, { cause: reason, ...(hint !== undefined && { hint }) })
+    this.item = item
+    this.reason = reason
+  }
+}
+
 /**
  * Copies items from one store to another: the one place of the project for concurrency, resuming, retrying, hashing and
  * progress. Big items first, so that the last worker is not left alone with the largest. The first failure stops what
@@ -48,8 +61,10 @@ export async function copy(items: readonly CopyItem[], options: CopyOptions): Pr
     try {
       return await copyItem(item, options, signal)
     } catch (error) {
-      stop.abort(error)
-      throw error
+      const named =
+        error instanceof FerryError && error.code === 'registry-digest' ? new WrongContentError(item, error) : error
+      stop.abort(named)
+      throw named
     }
   })
   const result = { copied: 0, copiedBytes: 0, present: 0, presentBytes: 0 }

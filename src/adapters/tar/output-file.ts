@@ -13,6 +13,10 @@ async function openOutput(path: string, { force }: { readonly force: boolean }):
   const journalPath = `${partial}.journal`
   const journal = await readLines(journalPath)
   refuseLiveOwner(path, journal[0])
+  if (await isFolder(path))
+    throw new FerryError('io-exists', `${path}: is a folder`, {
+      hint: 'Give --out the name of the file to write, as DIR/platform-1.4.0.tar.',
+    })
   if (!force && (await sizeOnDisk(path)) !== undefined) {
     // Without the file it tells of, it is what an export left that was killed right after its rename.
     if ((await sizeOnDisk(partial)) === undefined) await rm(journalPath, { force: true })
@@ -130,6 +134,11 @@ async function sizeOnDisk(path: string): Promise<number | undefined> {
     if (systemCodeOf(error) === 'ENOENT') return undefined
     throw describe(error, path)
   }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isDirectory() ?? false
 }
 
 async function readLines(path: string): Promise<string[]> {
