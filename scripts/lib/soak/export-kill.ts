@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { ferry } from '../../../test/peers/ferry.ts'
 import { compareBundle } from './compare-bundle.ts'
 import { afterMilliseconds, killFerry, whenHolding, whenThere, type Moment } from './killed-ferry.ts'
+import { losePower } from './power-loss.ts'
 import type { Random } from './random.ts'
 import type { RoundContext, RoundResult, Series } from './series.ts'
 import { EPOCH, type World } from './world.ts'
 
-/** Exports killed at random moments, some several times in a row, then finished by one more run. */
+/** Exports killed at random moments, some several times in a row or as if power was lost, then finished by one more run. */
 export const exportKill: Series = {
   name: 'export-kill',
   rounds: 40,
@@ -25,7 +26,7 @@ async function runRound(world: World, { random, folder }: RoundContext): Promise
   const { delivery, definition } = world
   const out = join(folder, 'out.tar')
   const violations: string[] = []
-  const counts = { kills: 0, 'done before the last run': 0 }
+  const counts = { kills: 0, 'power losses': 0, 'done before the last run': 0 }
   // Some upstreams are slow, so that kills meet downloads; with others they meet the first and last steps.
   const pace = random.pick([0, 100, 300, 800])
   world.setFault(() => (pace === 0 ? undefined : { spreadOverMs: pace }))
@@ -37,6 +38,7 @@ async function runRound(world: World, { random, folder }: RoundContext): Promise
     const signal = random.chance(0.25) ? 'SIGTERM' : 'SIGKILL'
     const { killed, code, stderr } = await killFerry([...args, ...concurrency], { moment, signal, env: EPOCH })
     if (killed) counts.kills++
+    if (random.chance(0.3) && (await losePower(out, random))) counts['power losses']++
     if (stderr.includes('mistake in Ferry') || (!killed && code !== 0))
       violations.push(`kill ${kill + 1}: exit ${code}: ${stderr.trim()}`)
   }
