@@ -115,7 +115,7 @@ function withProjects(error: unknown, { repositories }: PushPlan): unknown {
     projects.length > 5 ? `${projects.slice(0, 5).join(', ')} and ${projects.length - 5} more` : projects.join(', ')
   const hint = `In Harbor the first part of a path is a project, which must exist and take your pushes: ${named}.`
   return new FerryError(error.code, error.message, {
-    hint: error.hint === undefined ? hint : `${error.hint} ${hint}`,
+    hint: error.hint === undefined ? hint : `${error.hint}\n${hint}`,
     cause: error,
   })
 }

@@ -165,7 +165,7 @@ it('where a project is missing, the hint names the projects that have to be ther
   await expect(work).rejects.toMatchObject({
     code: 'registry-not-found',
     message: expect.stringContaining('project q.example') as string,
-    hint: expect.stringMatching(/project, which must exist and take your pushes: q\.example\.$/) as string,
+    hint: expect.stringMatching(/project, which must exist and take your pushes: q\.example\.$/m) as string,
   })
 })
 

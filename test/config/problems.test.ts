@@ -44,6 +44,8 @@ describe('a wrong value in a message', () => {
   test('shows no credentials', () => {
     expect(showValue('https://me:secret@host/x')).toBe('"https://***@host/x"')
     expect(showValue('https://me:p@ss@host/x')).toBe('"https://***@host/x"')
+    expect(showValue('https://me@host/x?token=sesame&a=b')).toBe('"https://***@host/x?…"')
+    expect(showValue('is it a:b?')).toBe('"is it a:b?"')
   })
 })
 

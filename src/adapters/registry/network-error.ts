@@ -47,7 +47,7 @@ export function networkError(error: unknown, url: URL): FerryError {
   if (NO_CONNECTION.has(code) || code.startsWith('UND_ERR_PRX') || isProxyRefusal(error))
     return transient(
       new FerryError('registry-unreachable', `${host} cannot be reached: ${reasonText(error)}`, {
-        hint: `Check with: curl -v ${url.origin}/v2/ . HTTP_PROXY, HTTPS_PROXY and NO_PROXY are respected.`,
+        hint: `Check with: curl -v ${url.origin}/${url.pathname.startsWith('/v2/') ? 'v2/' : ''} . HTTP_PROXY, HTTPS_PROXY and NO_PROXY are respected.`,
         cause,
       }),
       { attempts: UNREACHABLE_ATTEMPTS },
@@ -90,7 +90,8 @@ function isProxyRefusal(error: unknown): boolean {
 /** Node puts every address it tried into an AggregateError without a message. */
 function reasonText(error: unknown): string {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error
-  return plainText(reasonOf(first)) || (systemCodeOf(error) ?? 'unknown reason')
+  // Node adds advice about its own command line, which nobody here has typed.
+  return plainText(reasonOf(first).replace(/; if the root CA .*$/s, '')) || (systemCodeOf(error) ?? 'unknown reason')
 }
 
 function opensslReason(error: unknown): string {

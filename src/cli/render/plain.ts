@@ -22,6 +22,8 @@ export function createPlainRenderer(streams: Streams, clock: Clock): Renderer {
   const board = createTaskBoard()
   const warnings = createWarnings()
   const steps = new Map<TaskName, { at: number; share: number }>()
+  /** Retries that have been told, and until when they hold. */
+  const told = new Map<string, number>()
   const line = (text: string): void => {
     streams.stderr.write(`${text}\n`)
   }
@@ -62,9 +64,16 @@ export function createPlainRenderer(streams: Streams, clock: Clock): Renderer {
         if (label !== undefined) line(labelledLine(label, printable(event.summary) + retrySummary(ended) + took))
         break
       }
-      case 'retry':
-        line(`  ${retryText(event.item, { ...event, until: now + event.delayMs }, now)}`)
+      case 'retry': {
+        // Many requests to one host that is down fail alike: told once for each round of attempts.
+        const key = `${event.item} ${event.attempt} ${event.reason}`
+        const until = now + event.delayMs
+        if ((told.get(key) ?? 0) <= now) {
+          told.set(key, until)
+          line(`  ${retryText(event.item, { ...event, until }, now)}`)
+        }
         break
+      }
       case 'warning':
         for (const text of warnings.linesOf(event)) line(text)
         break

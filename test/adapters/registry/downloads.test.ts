@@ -26,6 +26,13 @@ async function site(fault?: FaultHook) {
 }
 
 describe('a file', () => {
+  it('of a site that is not there fails with how to look at that site', async () => {
+    const server = await startFakeServer({ name: 'site', log: [], handler: () => ({ status: 200 }) })
+    await server.stop()
+    const error = await failureOf(openFetcher().read(`${server.url}/file`, {}))
+    expect(error.hint).toContain(`curl -v ${server.url}/ .`)
+  })
+
   it('tells its size, comes whole, and goes on from an offset', async () => {
     const { url } = await site()
     const fetcher = openFetcher()

@@ -31,6 +31,7 @@ describe('TLS', () => {
       const error = await failureOf(openClient().registry(fake.host, options).fetchDocument('a/b', 'v1'))
       expect(error.code).toBe('registry-unreachable')
       expect(error.message).toContain(fake.host)
+      expect(error.message).not.toContain('Node.js')
       expect(error.hint).toContain('caFile')
       expect(retryAdviceOf(error)).toBeUndefined()
     }

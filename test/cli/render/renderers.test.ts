@@ -130,6 +130,19 @@ describe('plain lines', () => {
     expect(streams.out()).toBe('RESULT\n')
   })
 
+  test('tell once that a host is down, however many ask it at the same time', () => {
+    const streams = captureStreams()
+    const { emit } = createPlainRenderer(streams, clock)
+    emit({ type: 'task-start', task: 'push', title: 'push', totalBytes: 1000 })
+    const retry = { type: 'retry', task: 'push', item: 'r.example', reason: 'down', attempts: 3 } as const
+    for (const attempt of [2, 3]) for (const delayMs of [990, 1010, 1100, 1200]) emit({ ...retry, attempt, delayMs })
+    const lines = streams
+      .err()
+      .split('\n')
+      .filter((line) => line.includes('down'))
+    expect(lines).toEqual(['  ! r.example  down, again in 1 s (2 of 3)', '  ! r.example  down, again in 1 s (3 of 3)'])
+  })
+
   test('come every five seconds while nothing moves, and more rarely after a minute', async () => {
     const streams = captureStreams()
     const renderer = createPlainRenderer(streams, clock)
