@@ -89,3 +89,13 @@ test('a folder in the place of the bundle is told before anything is downloaded,
   expect(stderr).not.toContain('download')
   expect(await readdir(cwd)).not.toContain('a.tar.partial')
 })
+
+test('files and charts that are not there are mistakes in bundle.yaml: all told, by the paths as written, exit 2', async () => {
+  await writeBundle('{name: a, path: ./no/a.txt}, {name: b, path: handbook.txt/b}]\n  charts: [{path: ./no-chart}')
+  const { code, stderr } = await ferry('lock bundle.yaml')
+  expect(code).toBe(2)
+  expect(stderr).toContain('files[0]: ./no/a.txt: there is no such file or folder')
+  expect(stderr).toContain('files[1]: handbook.txt/b: there is no such file or folder')
+  expect(stderr).toContain('charts[0]: ./no-chart: there is no such file or folder')
+  expect(stderr).not.toContain(cwd)
+})

@@ -8,6 +8,7 @@ import { chartArtifact, deriveChart, MAX_ARCHIVE_BYTES, readChart } from './char
 import { parseChartMetadata } from './chart-metadata.ts'
 import { findInRepository } from './chart-repository.ts'
 import { digestsOf, type Resolved } from './contents.ts'
+import { explainMissing } from './missing-path.ts'
 import { resolveOciChart } from './oci-chart.ts'
 import { shownUrl } from './shown-url.ts'
 import type { SourceContext } from './source-context.ts'
@@ -18,7 +19,7 @@ type Entry<Kind extends ChartEntry['kind']> = Extract<ChartEntry, { readonly kin
  * Resolves a chart to its archive and the OCI artifact around it. Every archive is fetched and checked: what Helm would
  * refuse on site is refused here.
  * @param lockedDigest a digest the same OCI reference is locked to.
- * @throws FerryError `registry-*`, `content-invalid`, `io-file`
+ * @throws FerryError `registry-*`, `content-invalid`, `io-file`, `config-invalid` when there is nothing at its path
  */
 export async function resolveChart(
   entry: ChartEntry,
@@ -41,7 +42,7 @@ export async function packLocalChart(
   charts: SourceContext['charts'],
 ): Promise<Uint8Array> {
   const nameOf = (chartYaml: Uint8Array): string => parseChartMetadata(chartYaml, path).name
-  return charts.load(location, { where: path, nameOf })
+  return explainMissing(path, () => charts.load(location, { where: path, nameOf }))
 }
 
 async function resolveLocalChart(entry: Entry<'local'>, { charts }: SourceContext): Promise<Resolved<Chart>> {

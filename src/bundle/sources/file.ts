@@ -7,6 +7,7 @@ import { retryAdviceOf } from '../../oci/store.ts'
 import { contentsOfArtifact } from './artifact.ts'
 import type { Resolved } from './contents.ts'
 import { fileArtifact, fileName } from './file-artifact.ts'
+import { explainMissing } from './missing-path.ts'
 import { shownUrl } from './shown-url.ts'
 import type { SourceContext } from './source-context.ts'
 
@@ -21,7 +22,7 @@ const FIRST_DELAY_MS = 500
 
 /**
  * Resolves a file to digest and size. One with a URL and a sha256 is not downloaded where the server tells its size.
- * @throws FerryError `registry-*`, `io-file`, `content-invalid` when it is not what sha256 says.
+ * @throws FerryError `registry-*`, `io-file`, `config-invalid` when there is nothing at its path, `content-invalid` when it is not what sha256 says.
  */
 export async function resolveFile(entry: FileEntry, context: SourceContext): Promise<Resolved<File>> {
   const { name, mode } = entry
@@ -61,7 +62,7 @@ async function hashLocal(
   entry: Extract<FileEntry, { readonly kind: 'local' }>,
   { files, signal }: SourceContext,
 ): Promise<Content> {
-  const file = await files.open(entry.location)
+  const file = await explainMissing(entry.path, () => files.open(entry.location))
   try {
     const hash = newHash()
     for await (const piece of file.stream(0, file.size)) {

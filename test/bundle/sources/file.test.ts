@@ -113,7 +113,7 @@ test('a local file is hashed, and compared with sha256', async () => {
   const error = await errorOf(resolveFile({ ...entry, sha256: hexOf(digestOf('other')) }, sourceWorld()))
   expect(error.message).toMatch(/^\.\/tool is sha256:/)
   const missing = await errorOf(resolveFile({ ...entry, location: join(folder, 'none') }, sourceWorld()))
-  expect(missing.code).toBe('io-file')
+  expect(missing).toMatchObject({ code: 'config-invalid', message: './tool: there is no such file or folder' })
 })
 
 test('an empty file, and one that is its own config, are carried', async () => {
