@@ -32,6 +32,8 @@ export async function killFerry(
   child.stderr.on('data', (piece: Buffer) => (stderr += piece.toString()))
   const over = new AbortController()
   const ended = once(child, 'close').finally(() => over.abort())
+  // Awaited below; until then a process that could not be started must not end this one.
+  ended.catch(() => undefined)
   await moment(over.signal)
   const killed = child.exitCode === null && child.signalCode === null && child.kill(signal)
   await ended

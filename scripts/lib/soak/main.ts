@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -35,6 +35,7 @@ async function soak({ seed, rounds, round, mib, series }: ReturnType<typeof read
   console.log(`soak: seed ${seed}`)
   const folder = mkdtempSync(join(tmpdir(), 'ferry-soak-'))
   const world = await startWorld({ totalBytes: Number(mib) * MIB })
+  process.once('exit', () => rmSync(world.delivery.folder, { recursive: true, force: true }))
   const reports: SeriesReport[] = []
   try {
     for (const one of series) {
