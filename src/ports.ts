@@ -100,6 +100,9 @@ export interface OutputFile extends RandomAccessFile {
   commit(options: { readonly sync: boolean }): Promise<void>
 }
 
+/** What a thread that brings in blobs needs of the output: places to write to, and what was written before. */
+export type BlobOutput = Pick<OutputFile, 'write' | 'stream' | 'note'>
+
 export interface OutputFiles {
   /**
    * Opens `<path>.partial`, fresh or as left by an earlier run. Refuses when `path` exists (`io-exists`, unless `force`),
@@ -113,4 +116,12 @@ export interface OutputFiles {
 /** Local files, as named in bundle.yaml. */
 export interface LocalFiles {
   open(path: string): Promise<RandomAccessFile>
+}
+
+/** Another thread of this process. Messages are plain data. */
+export interface Thread {
+  post(message: unknown): void
+  /** Called with each message; `onFailure` once if the thread breaks down. Set before the first `post`. */
+  listen(onMessage: (message: unknown) => void, onFailure: (error: Error) => void): void
+  end(): Promise<void>
 }

@@ -1,4 +1,5 @@
 import type { LockFile } from '../config/bundle-lock.gen.ts'
+import { buildIndexes } from '../bundle/index-json.ts'
 import type { OpenBundle } from '../bundle/open-bundle.ts'
 import type { ContentKind } from '../oci/catalog.ts'
 import type { Digest } from '../oci/digest.ts'
@@ -73,7 +74,10 @@ export function contentOfLock(lock: LockFile, label: string): ReleaseContent {
       })),
       ...new Map(attached.map((item) => [item.name, item])).values(),
     ],
-    sizes: new Map([...Object.entries(lock.documents), ...Object.entries(lock.layers)] as [Digest, number][]),
+    sizes: new Map([
+      ...(Object.entries({ ...lock.documents, ...lock.layers }) as [Digest, number][]),
+      ...buildIndexes(lock).groups.map(({ descriptor }): [Digest, number] => [descriptor.digest, descriptor.size]),
+    ]),
   }
 }
 

@@ -9,12 +9,14 @@ import { explainWrongContent, originSource, type OriginReaders } from '../bundle
 import { beginOutput, writeDocuments, writeHeaders, type Started } from '../bundle/output-run.ts'
 import { parseJournal, type PartialState } from '../bundle/partial.ts'
 import { buildRelease, sequenceOf, signRelease, type FilledEntry, type ReleaseContents } from '../bundle/release.ts'
+import type { BlobJob } from '../bundle/blob-job.ts'
 import { FerryError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import { copy, type CopyResult } from '../oci/copy.ts'
 import { digestOf, hexOf, type Digest } from '../oci/digest.ts'
-import type { Clock, OutputFile, OutputFiles, RangeHasher } from '../ports.ts'
+import type { Clock, OutputFile, OutputFiles, RangeHasher, Thread } from '../ports.ts'
 import type { Signer } from '../trust/signer.ts'
+import { poolBlobThreads, type BlobThreads } from './blob-threads.ts'
 
 export interface ExportRequest {
   readonly definition: BundleDefinition
@@ -41,6 +43,10 @@ export interface ExportDeps extends OriginReaders, Omit<CollectDeps, 'keep' | 'c
   readonly signal?: AbortSignal
   /** Absolute path of a path as it stands in bundle.yaml. */
   readonly locate: (path: string) => string
+  /** Starts a thread that brings blobs into the file at `path`, beside this one. */
+  readonly startBlobThread?: (path: string) => Thread
+  /** How many such threads at most. Default 0: everything on this thread. */
+  readonly threads?: number
 }
 
 export interface ExportResult {
@@ -77,6 +83,7 @@ export async function exportBundle(request: ExportRequest, deps: ExportDeps): Pr
     layers: new Map(sizesOf(lock.layers)),
   }
   const output = await deps.outputs.open(out, { force: request.force ?? false })
+  let pool: BlobThreads | undefined
   try {
     const earlier = parseJournal(output.journal)
     const { releaseBytes, issuedAt, resumed } = chooseRelease(request, contents, earlier, clock)
@@ -91,11 +98,13 @@ export async function exportBundle(request: ExportRequest, deps: ExportDeps): Pr
       return place && output.read(place.offset, place.size)
     }
     const concurrency = request.concurrency ?? 8
+    // They start while the manifests are fetched.
+    pool = startThreads(missingBytes(contents, started), concurrency, { output, deps })
     const collected = await collectContent(lock, { ...deps, keep, concurrency: concurrency * 2 })
     const documents = new Map(collected.documents)
     for (const group of groups) documents.set(group.descriptor.digest, group.bytes)
     await writeDocuments(output, { documents, places, complete: started.complete })
-    const fetched = await fetchBlobs({ collected, contents, output, places, concurrency, started }, deps)
+    const fetched = await fetchBlobs({ collected, contents, output, places, concurrency, started, pool }, deps)
     emit({ type: 'task-start', task: 'sync', title: 'write to disk' })
     await output.commit({ sync: request.sync ?? true })
     emit({ type: 'task-end', task: 'sync', summary: out })
@@ -110,6 +119,7 @@ export async function exportBundle(request: ExportRequest, deps: ExportDeps): Pr
       fetched,
     }
   } finally {
+    await pool?.end()
     await output.close()
   }
 }
@@ -179,10 +189,11 @@ interface Fetch {
   readonly places: ReadonlyMap<Digest, PlacedEntry>
   readonly concurrency: number
   readonly started: Started
+  readonly pool: BlobThreads | undefined
 }
 
 async function fetchBlobs(fetch: Fetch, deps: ExportDeps): Promise<CopyResult> {
-  const { collected, contents, output, places, concurrency, started } = fetch
+  const { collected, contents, output, places, concurrency, started, pool } = fetch
   const { emit, signal, clock } = deps
   const items = [...collected.origins.keys()].flatMap((digest) => {
     const size = contents.layers.get(digest) ?? contents.documents.get(digest)
@@ -192,18 +203,58 @@ async function fetchBlobs(fetch: Fetch, deps: ExportDeps): Promise<CopyResult> {
   })
   const totalBytes = items.reduce((sum, { descriptor }) => sum + descriptor.size, 0)
   emit({ type: 'task-start', task: 'download', title: 'download', totalBytes, totalItems: items.length })
-  const result = await copy(items, {
-    source: originSource(collected.origins, deps),
-    target: bundleTarget({ output, places, complete: started.complete, begun: started.begun }),
-    concurrency,
-    task: 'download',
-    emit,
-    retry: { sleep: (milliseconds, stop) => clock.sleep(milliseconds, stop) },
-    kept: keptBytes({ output, places }),
-    ...(signal && { signal }),
-  }).catch((error: unknown) => {
+  try {
+    const result = await copy(items, {
+      source: originSource(collected.origins, deps),
+      target: bundleTarget({ output, places, complete: started.complete, begun: started.begun }),
+      concurrency,
+      task: 'download',
+      emit,
+      retry: { sleep: (milliseconds, stop) => clock.sleep(milliseconds, stop) },
+      kept: keptBytes({ output, places }),
+      ...(signal && { signal }),
+      ...(pool && {
+        delegate: ({ name, descriptor }, stop) =>
+          pool.carry({ name, descriptor, ...whereabouts(descriptor.digest, fetch) }, stop),
+      }),
+    })
+    emit({ type: 'task-end', task: 'download', summary: `${result.copied} fetched, ${result.present} kept` })
+    return result
+  } catch (error) {
     throw explainWrongContent(error, collected.origins)
-  })
-  emit({ type: 'task-end', task: 'download', summary: `${result.copied} fetched, ${result.present} kept` })
-  return result
+  }
+}
+
+/** Below this a thread costs more to start than it saves. */
+const WORTH_THREADS = 64 * 1024 * 1024
+
+function missingBytes({ layers }: ReleaseContents, { complete }: Started): number {
+  let bytes = 0
+  for (const [digest, size] of layers) if (!complete.has(digest)) bytes += size
+  return bytes
+}
+
+function startThreads(
+  totalBytes: number,
+  concurrency: number,
+  { output, deps }: { readonly output: OutputFile; readonly deps: ExportDeps },
+): BlobThreads | undefined {
+  const { startBlobThread, threads = 0, emit } = deps
+  const count = Math.min(threads, concurrency - 1)
+  if (!startBlobThread || count < 1 || totalBytes < WORTH_THREADS) return undefined
+  return poolBlobThreads(
+    Array.from({ length: count }, () => startBlobThread(output.name)),
+    { emit, note: (line) => void output.note(line) },
+  )
+}
+
+/** From where to where a blob goes. */
+function whereabouts(
+  digest: Digest,
+  { collected, places, started }: Fetch,
+): Pick<BlobJob, 'origin' | 'place' | 'begun'> {
+  const origin = collected.origins.get(digest)
+  const place = places.get(digest)
+  if (!origin || !place) throw new FerryError('internal', `${digest} has no origin or no place`)
+  return { origin, place, begun: started.begun.get(digest) ?? 0 }
 }

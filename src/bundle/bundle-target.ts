@@ -3,17 +3,17 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { ContentTarget, OpenVerified } from '../oci/store.ts'
 import { WrongDigestError } from '../oci/verified-read.ts'
-import type { OutputFile } from '../ports.ts'
+import type { BlobOutput } from '../ports.ts'
 import type { PlacedEntry } from './layout.ts'
 import { formatNote } from './partial.ts'
 
 /** Bytes gathered before they are written: a system call a piece of the network's size would cost more than the write. */
-const WRITE_BYTES = 512 * 1024
+const WRITE_BYTES = 256 * 1024
 /** How often a large blob's progress is noted: at most this much is fetched again after a kill. */
 const NOTE_BYTES = 16 * 1024 * 1024
 
 export interface BundleTargetOptions {
-  readonly output: OutputFile
+  readonly output: BlobOutput
   readonly places: ReadonlyMap<Digest, PlacedEntry>
   /** Blobs that lie complete at their place, hashed. Grows as blobs are written. */
   readonly complete: Set<Digest>
@@ -57,7 +57,7 @@ export function keptBytes({ output, places }: Pick<BundleTargetOptions, 'output'
 }
 
 interface WriteInto {
-  readonly output: OutputFile
+  readonly output: BlobOutput
   readonly place: PlacedEntry
   readonly digest: Digest
 }

@@ -11,6 +11,7 @@ import type { Origin } from './origins.ts'
 import { deriveChart, MAX_ARCHIVE_BYTES } from './sources/chart-artifact.ts'
 import { fileArtifact } from './sources/file-artifact.ts'
 import type { Artifact } from './sources/artifact.ts'
+import { shownUrl } from './sources/shown-url.ts'
 
 /** The head of a bundle in bytes, and where the rest can be had. */
 export interface Collected {
@@ -88,7 +89,7 @@ async function collectRegistry(
     follow: (child) => Object.hasOwn(into.lock.documents, child.digest),
     nameOf: () => name,
   })
-  addGraph(graph, { name, origin: { kind: 'registry', registry, repository } }, into)
+  addGraph(graph, { name, origin: { kind: 'registry', host: reference.registry, repository } }, into)
 }
 
 function rootDescriptor({ mediaType, digest, size }: { mediaType: string; digest: Digest; size: number }): Descriptor {
@@ -127,7 +128,11 @@ async function collectChart(chart: Chart, into: Into, deps: CollectDeps): Promis
     return
   }
   const archive = await into.limit(() => loadArchive(chart, name, deps))
-  if (digestOf(archive) !== chart.content) throw differs(`the chart ${name} has other content than when it was locked`)
+  if (digestOf(archive) !== chart.content)
+    throw differs(
+      `the chart ${name}${chart.url === undefined ? '' : ` (${shownUrl(chart.url)})`} has other content than when it was locked`,
+      chart.url === undefined ? undefined : 'If the new one is right: ferry lock --update.',
+    )
   addArtifact(await deriveChart(archive, name, deps.charts), chart, into)
   addOrigin(chart.content, { name, origin: { kind: 'memory', bytes: archive } }, into)
 }
@@ -168,8 +173,8 @@ function checkComplete({ lock, documents, origins }: Into): void {
     if (lock.documents[digest] === undefined) throw differs(`${digest} is not in the lock`)
 }
 
-function differs(message: string): FerryError {
+function differs(message: string, hint?: string): FerryError {
   return new FerryError('config-lock-mismatch', `the lock does not fit: ${message}`, {
-    hint: 'Run ferry lock on the bundle.yaml and look at what changed in the lock.',
+    hint: hint ?? 'Run ferry lock on the bundle.yaml and look at what changed in the lock.',
   })
 }

@@ -6,20 +6,22 @@ import type { ContentSource } from '../oci/store.ts'
 import type { LocalFiles } from '../ports.ts'
 import { shownUrl } from './sources/shown-url.ts'
 
-/** Where the content of a blob can be had. */
+/** Where the content of a blob can be had. Plain data: other threads are told it, too. */
 export type Origin =
-  | { readonly kind: 'registry'; readonly registry: Registry; readonly repository: string }
+  | { readonly kind: 'registry'; readonly host: string; readonly repository: string }
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'local'; readonly location: string }
   | { readonly kind: 'memory'; readonly bytes: Uint8Array }
 
 export interface OriginReaders {
+  readonly registryFor: (host: string) => Registry
   readonly http: HttpFetcher
   readonly files: LocalFiles
 }
 
 /** Blobs by digest, read from wherever they come from: what an export copies from. */
-export function originSource(origins: ReadonlyMap<Digest, Origin>, { http, files }: OriginReaders): ContentSource {
+export function originSource(origins: ReadonlyMap<Digest, Origin>, readers: OriginReaders): ContentSource {
+  const { registryFor, http, files } = readers
   return {
     async read(descriptor, options) {
       const origin = origins.get(descriptor.digest)
@@ -28,7 +30,7 @@ export function originSource(origins: ReadonlyMap<Digest, Origin>, { http, files
         case undefined:
           throw new FerryError('internal', `nobody has ${descriptor.digest}`)
         case 'registry':
-          return origin.registry.readBlob(origin.repository, descriptor, options)
+          return registryFor(origin.host).readBlob(origin.repository, descriptor, options)
         case 'url':
           return http.read(origin.url, options)
         case 'memory':
@@ -47,7 +49,7 @@ export function explainWrongContent(error: unknown, origins: ReadonlyMap<Digest,
   const origin = origins.get(item.descriptor.digest)
   if (origin?.kind !== 'url') return error
   return new FerryError(reason.code, `${item.name} (${shownUrl(origin.url)}): ${reason.message}`, {
-    hint: 'It was damaged on the way, or replaced after it was locked. Ask its publisher; if the new one is right: ferry lock --update.',
+    hint: 'It was damaged on the way, or replaced after it was locked. Ask its publisher; if the new one is right, correct sha256 in bundle.yaml where it stands there, and run ferry lock --update.',
     cause: error,
   })
 }

@@ -1,12 +1,14 @@
 import type { BundleDefinition } from '../config/bundle-definition.ts'
 import type { TaskName } from '../events.ts'
-import type { HttpFetcher, Registry } from '../oci/registry.ts'
+import type { HttpFetcher, Registry, RegistryOptions } from '../oci/registry.ts'
 import type { ChartArchive } from '../ports.ts'
 import type { CommandContext } from './command.ts'
 import { readText } from './read-text.ts'
 
 /** Where the content of a bundle.yaml comes from. */
 export interface Sources {
+  /** How to reach the hosts that bundle.yaml has settings for. Plain data. */
+  readonly settings: Readonly<Record<string, RegistryOptions>>
   readonly registryFor: (host: string) => Registry
   readonly http: HttpFetcher
   readonly charts: ChartArchive
@@ -26,17 +28,24 @@ export async function openSources(
   for (const [host, { caFile }] of Object.entries(definition.registries))
     if (caFile !== undefined) authorities.set(host, await readText(caFile, ports))
   const charts = await ports.loadCharts()
+  const settings = Object.fromEntries(
+    Object.entries(definition.registries).map(
+      ([host, { plainHttp, mirrors, tokenHosts }]): [string, RegistryOptions] => {
+        const ca = authorities.get(host)
+        return [
+          host,
+          {
+            ...(plainHttp !== undefined && { plainHttp }),
+            ...(mirrors && { mirrors }),
+            ...(tokenHosts && { tokenHosts }),
+            ...(ca !== undefined && { ca }),
+          },
+        ]
+      },
+    ),
+  )
   const { registries, http, close } = await ports.loadNetwork({
-    settingsOf(host) {
-      const { plainHttp, mirrors, tokenHosts } = definition.registries[host] ?? {}
-      const ca = authorities.get(host)
-      return {
-        ...(plainHttp !== undefined && { plainHttp }),
-        ...(mirrors && { mirrors }),
-        ...(tokenHosts && { tokenHosts }),
-        ...(ca !== undefined && { ca }),
-      }
-    },
+    settingsOf: (host) => settings[host] ?? {},
     onRetry: (host, notice) => emit({ type: 'retry', task, item: host, ...notice }),
     onMissingUpstream: (host) =>
       emit({
@@ -46,6 +55,7 @@ export async function openSources(
   })
   const opened = new Map<string, Registry>()
   return {
+    settings,
     registryFor(host) {
       const registry = opened.get(host) ?? registries.registry(host)
       opened.set(host, registry)

@@ -1,6 +1,6 @@
 import type { HttpFetcher, RegistryClient, RegistryOptions, RetryNotice } from '../oci/registry.ts'
 import type { StartServer } from '../oci/served.ts'
-import type { AskSecret, ChartArchive, Clock, LocalFiles, OutputFiles, RangeHasher } from '../ports.ts'
+import type { AskSecret, ChartArchive, Clock, LocalFiles, OutputFiles, RangeHasher, Thread } from '../ports.ts'
 import type { PublicKey } from '../trust/key.ts'
 import type { Signer } from '../trust/signer.ts'
 
@@ -20,6 +20,11 @@ export interface Ports {
   readonly askSecret: AskSecret
   /** Frees the buffers of content that has passed through. Cheap: a millisecond. */
   freeBuffers(): void
+  /** Starts threads that bring blobs into a file, with settings of registry hosts; and how many are worth it here. */
+  loadBlobThreads(): Promise<{
+    readonly threads: number
+    start(path: string, settings: Readonly<Record<string, RegistryOptions>>): Thread
+  }>
   loadHasher(): Promise<RangeHasher>
   loadOutputs(): Promise<OutputFiles>
   loadCharts(): Promise<ChartArchive>

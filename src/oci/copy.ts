@@ -26,6 +26,8 @@ export interface CopyOptions {
   readonly signal?: AbortSignal
   /** The bytes a target keeps of an item, to be hashed before it is continued. */
   readonly kept?: (descriptor: Descriptor, length: number) => AsyncIterable<Uint8Array>
+  /** Has an item copied on another thread, which reports its events itself. Undefined: it is copied here. */
+  readonly delegate?: (item: CopyItem, signal: AbortSignal) => Promise<void> | undefined
 }
 
 export interface CopyResult {
@@ -90,6 +92,11 @@ async function copyItem(item: CopyItem, options: CopyOptions, signal: AbortSigna
   if (await target.has(descriptor, signal)) {
     emit({ type: 'bytes', task, bytes: descriptor.size })
     return false
+  }
+  const elsewhere = options.delegate?.(item, signal)
+  if (elsewhere) {
+    await elsewhere
+    return true
   }
   emit({ type: 'item-start', task, item: name, totalBytes: descriptor.size })
   const open = openVerified(source, descriptor, {

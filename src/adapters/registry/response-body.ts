@@ -32,8 +32,8 @@ export interface BodyFlow {
 }
 
 /** More than this unread: the network is asked to wait. */
-const HIGH_WATER = 512 * 1024
-const LOW_WATER = 128 * 1024
+const HIGH_WATER = 256 * 1024
+const LOW_WATER = 64 * 1024
 /** Fewer bytes in one timeout are as good as none: a server must not hold a transfer for ever with a byte now and then. */
 const MINIMUM_BYTES = 16 * 1024
 /** A rest of at most this much is read to keep the connection. */

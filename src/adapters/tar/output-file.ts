@@ -1,9 +1,11 @@
 import { appendFile, mkdir, open, readFile, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { FerryError, reasonOf, systemCodeOf } from '../../errors.ts'
+import { FerryError, systemCodeOf } from '../../errors.ts'
 import type { OutputFile, OutputFiles } from '../../ports.ts'
+import { describeFailure } from './output-failure.ts'
 import { readerOf } from './random-access-file.ts'
+import { writePieces } from './write-pieces.ts'
 
 /** Files that exports write: `<path>.partial` with `<path>.partial.journal`, then renamed into place. */
 export const outputFiles: OutputFiles = { open: openOutput, space: measureSpace }
@@ -32,7 +34,7 @@ async function openOutput(path: string, { force }: { readonly force: boolean }):
       return open(partial, 'wx+')
     })
   } catch (error) {
-    throw describe(error, partial)
+    throw describeFailure(error, partial)
   }
   const owner = `{"owner":${process.pid},"started":${JSON.stringify(startTimeOf(process.pid))}}`
   await rewriteJournal(journalPath, [owner, ...journal.slice(1)])
@@ -61,12 +63,13 @@ async function makeOutput({ handle, path, partial, journalPath, owner, journal }
     stream: (position, length) => readerOf(handle, partial, size).stream(position, length),
     async reset(totalBytes) {
       try {
-        await handle.truncate(0)
+        // Not for a file that is empty: ext4 takes that for a replacement, and then writes everything out at the next close.
+        if (size > 0) await handle.truncate(0)
         await handle.truncate(totalBytes)
         size = totalBytes
         await rewriteJournal(journalPath, [owner])
       } catch (error) {
-        throw describe(error, partial)
+        throw describeFailure(error, partial)
       }
     },
     note(line) {
@@ -74,13 +77,7 @@ async function makeOutput({ handle, path, partial, journalPath, owner, journal }
       appended = appended.then(() => appendFile(journalPath, `${line}\n`))
       return appended
     },
-    async write(position, pieces) {
-      try {
-        await writeFully(handle, position, pieces)
-      } catch (error) {
-        throw describe(error, partial)
-      }
-    },
+    write: (position, pieces) => writePieces(handle, partial, { position, pieces }),
     async commit({ sync }) {
       try {
         await appended
@@ -90,7 +87,7 @@ async function makeOutput({ handle, path, partial, journalPath, owner, journal }
         if (sync) await syncFolder(dirname(path))
         await rm(journalPath, { force: true })
       } catch (error) {
-        throw describe(error, path)
+        throw describeFailure(error, path)
       }
     },
     async close() {
@@ -98,24 +95,6 @@ async function makeOutput({ handle, path, partial, journalPath, owner, journal }
       // Already closed by commit: nothing left to do.
       await handle.close().catch(() => undefined)
     },
-  }
-}
-
-async function writeFully(handle: FileHandle, position: number, pieces: readonly Uint8Array[]): Promise<void> {
-  const total = pieces.reduce((sum, piece) => sum + piece.length, 0)
-  const { bytesWritten } = await handle.writev(pieces as Uint8Array[], position)
-  if (bytesWritten === total) return
-  // A short write (a disk about to fill up): go on piece by piece so that the system names the reason.
-  let skip = bytesWritten
-  let at = position + bytesWritten
-  for (const piece of pieces) {
-    const rest = piece.subarray(Math.min(skip, piece.length))
-    skip -= piece.length - rest.length
-    for (let done = 0; done < rest.length;) {
-      const result = await handle.write(rest, done, rest.length - done, at)
-      done += result.bytesWritten
-      at += result.bytesWritten
-    }
   }
 }
 
@@ -132,7 +111,7 @@ async function sizeOnDisk(path: string): Promise<number | undefined> {
     return (await stat(path)).blocks * 512
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') return undefined
-    throw describe(error, path)
+    throw describeFailure(error, path)
   }
 }
 
@@ -146,7 +125,7 @@ async function readLines(path: string): Promise<string[]> {
     return (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '')
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') return []
-    throw describe(error, path)
+    throw describeFailure(error, path)
   }
 }
 
@@ -160,7 +139,7 @@ async function rewriteJournal(path: string, lines: readonly string[]): Promise<v
     }
     await rename(`${path}.new`, path)
   } catch (error) {
-    throw describe(error, path)
+    throw describeFailure(error, path)
   }
 }
 
@@ -191,20 +170,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-function describe(error: unknown, path: string): Error {
-  if (error instanceof FerryError) return error
-  const code = systemCodeOf(error)
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new FerryError('io-space', `${path}: no space left on the disk`, {
-      hint: 'Free some space and run the same command again: what is complete is kept.',
-      cause: error,
-    })
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return new FerryError('io-file', `${path}: cannot be written: ${reasonOf(error)}`, {
-      hint: 'Give another --out, in a folder you may write to.',
-      cause: error,
-    })
-  return new FerryError('io-file', `${path}: ${reasonOf(error)}`, { cause: error })
 }

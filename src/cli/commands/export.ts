@@ -71,6 +71,7 @@ export const exportCommand: Command = {
         await ports.replaceTextFile(lockPath, text)
         emit({ type: 'note', label: 'written', text: lockPath })
       }
+      const blobThreads = await ports.loadBlobThreads()
       const result = await exportBundle(
         {
           definition,
@@ -88,6 +89,8 @@ export const exportCommand: Command = {
           clock: ports.clock,
           outputs: await ports.loadOutputs(),
           hasher: await ports.loadHasher(),
+          startBlobThread: (partial) => blobThreads.start(partial, sources.settings),
+          threads: blobThreads.threads,
           locate: (relative) => resolve(definition.folder, relative),
           emit,
           signal,
