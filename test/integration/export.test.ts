@@ -16,7 +16,7 @@ let bundle: string
 const EPOCH = { SOURCE_DATE_EPOCH: '1790000000' }
 
 beforeAll(async () => {
-  delivery = await startDelivery({ totalBytes: 48 * 1024 * 1024 })
+  delivery = await startDelivery({ totalBytes: 96 * 1024 * 1024 })
   bundle = join(delivery.folder, 'one.tar')
   await exportTo(bundle)
 })
