@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** Where `scripts/test` wants the totals of a run as JSON. */
@@ -14,6 +15,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/lab/**'],
           testTimeout: 20_000,
+          // Tests share no state but what a file makes for itself; a process for each would cost more than its tests.
+          isolate: false,
+          maxWorkers: availableParallelism(),
         },
       },
       {
