@@ -9,7 +9,7 @@ export interface BlobThreads {
    * get about the same number of bytes.
    */
   carry(job: BlobJob, signal: AbortSignal): Promise<void> | undefined
-  /** Breaks off what is under way, waits until it has been noted, and ends the threads. */
+  /** Ends the threads. Nothing may be under way any more: whoever carries waits for all, also after a failure. */
   end(): Promise<void>
 }
 
