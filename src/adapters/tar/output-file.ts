@@ -74,7 +74,9 @@ async function makeOutput({ handle, path, partial, journalPath, owner, journal }
     },
     note(line) {
       // One after another: lines of parallel downloads must not mix.
-      appended = appended.then(() => appendFile(journalPath, `${line}\n`))
+      appended = appended.then(() => appendLine(journalPath, line))
+      // Threads' lines are waited for by nobody: commit tells, and until then a failure must not count as unhandled.
+      appended.catch(() => undefined)
       return appended
     },
     write: (position, pieces) => writePieces(handle, partial, { position, pieces }),
@@ -138,6 +140,14 @@ async function rewriteJournal(path: string, lines: readonly string[]): Promise<v
       await handle.close()
     }
     await rename(`${path}.new`, path)
+  } catch (error) {
+    throw describeFailure(error, path)
+  }
+}
+
+async function appendLine(path: string, line: string): Promise<void> {
+  try {
+    await appendFile(path, `${line}\n`)
   } catch (error) {
     throw describeFailure(error, path)
   }

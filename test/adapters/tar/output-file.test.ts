@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { outputFiles } from '../../../src/adapters/tar/output-file.ts'
 
@@ -97,6 +98,22 @@ describe('the file an export writes', () => {
     } finally {
       other.kill('SIGKILL')
     }
+  })
+
+  test('a journal that cannot be written fails the export with its name, even where nobody waited for the line', async () => {
+    const path = join(folder, 'a.tar')
+    const output = await outputFiles.open(path, { force: false })
+    await output.reset(10)
+    await rm(`${path}.partial.journal`)
+    await mkdir(`${path}.partial.journal`)
+    void output.note('told by a thread')
+    // Long enough for a rejection that nobody handles to end the process.
+    await setTimeout(50)
+    const failure = { code: 'io-file', message: expect.stringContaining(`${path}.partial.journal`) as string }
+    await expect(output.note('waited for')).rejects.toMatchObject(failure)
+    await expect(output.commit({ sync: false })).rejects.toMatchObject(failure)
+    expect(existsSync(path)).toBe(false)
+    await output.close()
   })
 
   test('a place that cannot be written to is named, with what to do', async () => {
