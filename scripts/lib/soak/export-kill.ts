@@ -12,7 +12,7 @@ import { EPOCH, type World } from './world.ts'
 /** Exports killed at random moments, some several times in a row or as if power was lost, then finished by one more run. */
 export const exportKill: Series = {
   name: 'export-kill',
-  rounds: 40,
+  rounds: 30,
   start(world) {
     const stop = (): Promise<void> => {
       world.setFault()
