@@ -14,7 +14,11 @@ export function startThread(module: string, start: unknown): Thread {
     post: (message) => worker.postMessage(message),
     listen(onMessage, onFailure) {
       worker.on('message', onMessage)
-      worker.on('error', (error) => onFailure(error instanceof Error ? error : new Error(String(error))))
+      worker.on('error', (error) => {
+        // It exits now, which is no news.
+        worker.removeAllListeners('exit')
+        onFailure(error instanceof Error ? error : new Error(String(error)))
+      })
       worker.on('exit', (code) => onFailure(new Error(`a thread ended by itself (${code})`)))
     },
     async end() {
