@@ -43,6 +43,8 @@ export function parseTarget(target: string): Target {
 }
 
 function parsePath(path: string, query: URLSearchParams): Route {
+  if (path !== '' && !path.startsWith('/'))
+    return refused(400, `${shown(path)} is not a path: it does not begin with /`)
   const parts = decodeParts(path)
   if (!parts) return refused(400, `${shown(path)} is not a path: its percent-encoding is broken`)
   const [first, ...rest] = parts

@@ -96,6 +96,10 @@ it.each(['/%', '/v2/%zz/manifests/1', '/v2/a/manifests/%ff', '/%c0%ae%c0%ae'])(
   },
 )
 
+it.each(['*', '*/', '*/v2/', '*[/v2/_catalog', 'ftp://x/v2/'])('a target that is no path is refused: %s', (target) => {
+  expect(statusOf(target)).toBe(400)
+})
+
 it('whatever a target is, a name that comes out of it is a plain one', () => {
   const part = fc.oneof(
     fc.constantFrom(
