@@ -22,8 +22,8 @@ export interface BundleTargetOptions {
 }
 
 /**
- * A bundle under construction as a store to copy into: each blob goes straight to its final place, once. Writing and
- * fetching overlap: one write is under way while the next megabyte arrives. Memory: about three megabytes a blob.
+ * A bundle under construction as a store to copy into: each blob goes straight to its final place, once. Memory: what is
+ * gathered for one write, 256 KiB a blob.
  */
 export function bundleTarget({ output, places, complete, begun }: BundleTargetOptions): ContentTarget {
   return {
@@ -65,22 +65,17 @@ interface WriteInto {
 async function writeFrom(kept: number, open: OpenVerified, { output, place, digest }: WriteInto): Promise<void> {
   let pieces: Uint8Array[] = []
   let gathered = 0
+  /** How far it is written. */
   let position = kept
   let noted = kept
-  let writing: Promise<void> = Promise.resolve()
   const flush = async (): Promise<void> => {
-    // Waiting for the write before this one is what bounds the memory.
-    await writing
-    if (position - noted >= NOTE_BYTES) {
-      noted = position
-      await output.note(formatNote({ begun: digest, bytes: position }))
-    }
-    writing = output.write(place.offset + position, pieces)
-    // Awaited at the next flush; until then a failure must not count as unhandled.
-    writing.catch(() => undefined)
+    await output.write(place.offset + position, pieces)
     position += gathered
     pieces = []
     gathered = 0
+    if (position - noted < NOTE_BYTES) return
+    noted = position
+    await output.note(formatNote({ begun: digest, bytes: position }))
   }
   try {
     for await (const piece of open(kept)) {
@@ -89,9 +84,7 @@ async function writeFrom(kept: number, open: OpenVerified, { output, place, dige
       if (gathered >= WRITE_BYTES) await flush()
     }
     if (gathered > 0) await flush()
-    await writing
   } catch (error) {
-    await writing.catch(() => undefined)
     await output.note(formatNote({ begun: digest, bytes: position })).catch(() => undefined)
     throw error
   }

@@ -6,6 +6,7 @@ import { outputFiles } from '../../src/adapters/tar/output-file.ts'
 import { bundleTarget, keptBytes } from '../../src/bundle/bundle-target.ts'
 import { placeEntries, type PlacedEntry } from '../../src/bundle/layout.ts'
 import { parseJournal } from '../../src/bundle/partial.ts'
+import { FerryError } from '../../src/errors.ts'
 import { copy } from '../../src/oci/copy.ts'
 import { digestOf, type Digest } from '../../src/oci/digest.ts'
 import type { ContentSource } from '../../src/oci/store.ts'
@@ -107,6 +108,27 @@ test('a blob that broke off goes on where it was noted, after its first part is 
   const rest = source()
   await copyAll(rest.store, new Map(begun))
   expect(rest.asked.find(({ digest }) => digest === big.digest)).toEqual({ digest: big.digest, offset: at })
+  await expectAll()
+})
+
+test('a blob whose write failed goes on after the last write that did not', async () => {
+  const big = descriptors[1]!
+  const full = places.get(big.digest)!.offset + 20 * MIB
+  const { store } = source()
+  const real = output
+  output = {
+    ...real,
+    write: (position, pieces) =>
+      position >= full ? Promise.reject(new FerryError('io-space', 'no space left')) : real.write(position, pieces),
+  }
+  await expect(copyAll(store)).rejects.toMatchObject({ code: 'io-space' })
+  await real.close()
+  output = await outputFiles.open(real.name.replace(/\.partial$/, ''), { force: false })
+  const { begun } = parseJournal(output.journal)
+  expect(begun.get(big.digest)).toBe(20 * MIB)
+  const rest = source()
+  await copyAll(rest.store, new Map(begun))
+  expect(rest.asked.filter(({ digest }) => digest === big.digest).map(({ offset }) => offset)).toEqual([20 * MIB])
   await expectAll()
 })
 
