@@ -92,7 +92,7 @@ function describe({ error, path }: Mismatch, writtenAs?: (path: Path) => string 
       if (params['type'] === 'string' && (typeof error.data === 'number' || typeof error.data === 'boolean')) {
         const shown = written ?? found
         const kind = typeof error.data === 'number' ? 'the number ' : ''
-        return { path, message: `expected text, found ${kind}${shown}`, hint: `Write it in quotes: "${shown}"` }
+        return { path, message: `expected text, found ${kind}${shown}`, hint: quotingHint(error, shown) }
       }
       return { path, message: `expected ${expected}, found ${found}` }
     }
@@ -130,6 +130,14 @@ function describe({ error, path }: Mismatch, writtenAs?: (path: Path) => string 
     default:
       return { path, message: `${error.message ?? error.keyword}, found ${found}` }
   }
+}
+
+/** Quotes are the remedy only where what stands in them is right then. */
+function quotingHint({ parentSchema }: ErrorObject, written: string): string {
+  const pattern: unknown = parentSchema?.['pattern']
+  const reason: unknown = parentSchema?.['patternErrorMessage']
+  if (typeof pattern === 'string' && typeof reason === 'string' && !new RegExp(pattern).test(written)) return reason
+  return `Write it in quotes: "${written}"`
 }
 
 function describeUnknownKey(error: ErrorObject, path: Path): Finding {

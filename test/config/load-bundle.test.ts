@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { loadBundle } from '../../src/config/load-bundle.ts'
+import { FerryError } from '../../src/errors.ts'
 import { problemsOf } from './problems-of.ts'
 
 const DIGEST = `sha256:${'a'.repeat(64)}`
@@ -341,6 +342,18 @@ describe('files', () => {
     expect(problemsOfList('files', '{name: a, path: a, mode: "755"}')).toEqual([
       '[0].mode: "755": not a file mode. Expected four octal digits in quotes, as "0755".',
     ])
+  })
+
+  test('a mode that would not do in quotes either is not told to be put in quotes', () => {
+    const hints = (mode: string): unknown => {
+      try {
+        return loadBundle(bundle(`  files: [{name: a, path: a, mode: ${mode}}]\n`), 'bundle.yaml', '/srv/b')
+      } catch (error) {
+        return error instanceof FerryError && error.problems.map(({ hint }) => hint)
+      }
+    }
+    expect(hints('0755')).toEqual(['Write it in quotes: "0755"'])
+    expect(hints('755')).toEqual(['Not a file mode. Expected four octal digits in quotes, as "0755".'])
   })
 })
 
