@@ -105,7 +105,7 @@ export async function inspectBundle(file: RandomAccessFile, verifyWith: VerifyWi
 }
 
 /** Every blob of an item with its size, documents included, each once. */
-export function blobsBelow(bundle: OpenBundle, root: Descriptor): Map<Digest, number> {
+function blobsBelow(bundle: OpenBundle, root: Descriptor): Map<Digest, number> {
   const found = new Map<Digest, number>()
   const pending = [root]
   for (let next = pending.pop(); next; next = pending.pop()) {

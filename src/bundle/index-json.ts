@@ -40,7 +40,7 @@ export function buildIndexes(lock: LockFile): BundleIndexes {
 }
 
 /** The reference of a chart that lies in a registry, undefined for others. */
-export function chartReference(chart: Pick<Chart, 'ref'>): Reference | undefined {
+function chartReference(chart: Pick<Chart, 'ref'>): Reference | undefined {
   return chart.ref === undefined ? undefined : parseReference(chart.ref.replace(/^oci:\/\//, ''))
 }
 

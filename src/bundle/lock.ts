@@ -26,7 +26,7 @@ export interface LockMatch {
 }
 
 /** The name of an entry for people, and its identity: `quay.io/a/b:1`, `podinfo 6.9.1`, `kubeadm for linux/amd64`. */
-export function labelOf(entry: ImageEntry | ChartEntry | FileEntry): string {
+function labelOf(entry: ImageEntry | ChartEntry | FileEntry): string {
   if ('mode' in entry) return fileLabel(entry.name, entry.platform && platformText(entry.platform))
   if (!('kind' in entry)) return referenceText(entry.reference)
   switch (entry.kind) {

@@ -74,7 +74,7 @@ export interface CommandResult {
 }
 
 /** Every command has it. */
-export const COMMON_OPTIONS: OptionTable = {
+const COMMON_OPTIONS: OptionTable = {
   json: { type: 'boolean', help: 'Print JSON lines for machines on standard output, nothing for people.' },
   help: { type: 'boolean', help: 'Show this text.' },
 }

@@ -27,7 +27,7 @@ export async function readBundleFiles(path: string, ports: Ports): Promise<Bundl
 }
 
 /** `bundle.lock.yaml` beside `bundle.yaml`. */
-export function lockPathOf(path: string): string {
+function lockPathOf(path: string): string {
   return join(dirname(path), `${basename(path).replace(/\.ya?ml$/, '')}.lock.yaml`)
 }
 

@@ -1,5 +1,4 @@
 import type { Descriptor } from './descriptor.ts'
-import type { Digest } from './digest.ts'
 
 /**
  * Everything Ferry moves is a descriptor copied between two stores: a registry, a bundle, memory. These are the two
@@ -63,6 +62,3 @@ export function retryAdviceOf(error: unknown): RetryAdvice | undefined {
 
 /** Manifests by digest, verified: what a graph walk needs. */
 export type LoadDocument = (descriptor: Descriptor) => Promise<Uint8Array>
-
-/** A set of blobs by digest with their sizes. */
-export type SizeByDigest = ReadonlyMap<Digest, number>

@@ -7,12 +7,12 @@ import { FerryError, reasonOf } from '../errors.ts'
  * (a key given twice, a number written as 1e3, an escaped letter).
  */
 
-export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
-export const PREDICATE_TYPE = 'https://ferry.dev/release/v1'
+const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
+const PREDICATE_TYPE = 'https://ferry.dev/release/v1'
 export const MAX_STATEMENT_BYTES = 64 * 1024 * 1024
-export const MAX_SUBJECTS = 200_000
+const MAX_SUBJECTS = 200_000
 /** What the name field of a tar header holds (POSIX.1 ustar). */
-export const MAX_NAME_CHARACTERS = 100
+const MAX_NAME_CHARACTERS = 100
 
 /** One path of the bundle. */
 export interface Subject {

@@ -49,7 +49,7 @@ export function blobAnswer(
 }
 
 /** The digest is a strong validator: equal content, equal tag (RFC 9110, 8.8.3). */
-export function etagOf(digest: Digest): string {
+function etagOf(digest: Digest): string {
   return `"${digest}"`
 }
 

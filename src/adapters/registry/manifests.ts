@@ -120,7 +120,7 @@ function askForDocument(
 }
 
 /** For messages: `docker.io/library/nginx:1.29`. */
-export function nameOfDocument(endpoint: Endpoint, repository: string, tagOrDigest: string): string {
+function nameOfDocument(endpoint: Endpoint, repository: string, tagOrDigest: string): string {
   return `${endpoint.host}/${endpoint.repository(repository)}${isDigest(tagOrDigest) ? '@' : ':'}${tagOrDigest}`
 }
 

@@ -3,7 +3,7 @@ import { transient } from '../../oci/store.ts'
 import { plainText } from './safe-text.ts'
 
 /** How often a host that cannot be reached at all is tried: a wrong name does not become right by patience. */
-export const UNREACHABLE_ATTEMPTS = 3
+const UNREACHABLE_ATTEMPTS = 3
 
 const NO_ADDRESS = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EAI_NONAME'])
 const NO_CONNECTION = new Set([

@@ -45,7 +45,7 @@ export async function readPages(
 }
 
 /** RFC 8288, as far as registries use it: `</v2/a/tags/list?last=x&n=100>; rel="next"`. */
-export function nextPage(link: string | undefined, current: URL, what: string): URL | undefined {
+function nextPage(link: string | undefined, current: URL, what: string): URL | undefined {
   if (link === undefined) return undefined
   const target = /<([^<>]*)>\s*;[^<]*\brel\s*=\s*"?next\b/i.exec(link)?.[1]
   if (target === undefined) return undefined

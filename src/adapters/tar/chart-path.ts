@@ -4,7 +4,7 @@ import { FerryError } from '../../errors.ts'
 export const MAX_FILE_BYTES = 5 * 1024 * 1024
 export const MAX_UNPACKED_BYTES = 100 * 1024 * 1024
 /** Ferry's own. */
-export const MAX_FILES = 10_000
+const MAX_FILES = 10_000
 const MAX_PATH = 1024
 
 /**

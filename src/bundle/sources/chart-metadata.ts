@@ -4,7 +4,7 @@ import { asMap } from '../../oci/descriptor.ts'
 import { chartTag, isRepository, isTag } from '../../oci/reference.ts'
 
 /** A Chart.yaml (or requirements.yaml) above this is refused. */
-export const MAX_CHART_YAML = 1024 * 1024
+const MAX_CHART_YAML = 1024 * 1024
 
 /** What Chart.yaml says, as far as Ferry needs it. */
 export interface ChartMetadata {

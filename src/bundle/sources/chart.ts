@@ -37,7 +37,7 @@ export async function resolveChart(
 }
 
 /** The archive of a local chart, packed anew: the same bytes for the same files. */
-export async function packLocalChart(
+async function packLocalChart(
   { location, path }: Pick<Entry<'local'>, 'location' | 'path'>,
   charts: SourceContext['charts'],
 ): Promise<Uint8Array> {
