@@ -4,8 +4,10 @@ import type { Random } from './random.ts'
 /** Some bytes for a connection. */
 export interface RawRequest {
   readonly bytes: Buffer
-  /** Of the requests in it, when all of them are well-formed: each must be answered, in this order. */
-  readonly wellFormed?: readonly { readonly method: string; readonly target: string }[]
+  /** The requests in it, in this order; empty when it is none. */
+  readonly requests: readonly { readonly method: string; readonly target: string }[]
+  /** All of it is HTTP: each request must be answered. */
+  readonly wellFormed: boolean
 }
 
 /** Origin-form or absolute-form (RFC 9112, 3.2) in ASCII. Anything else is refused together with all that came before on its connection. */
@@ -13,7 +15,8 @@ const LEGAL = /^(?:https?:\/\/[a-z0-9:]+)?\/[\x21-\x7e]*$/
 
 /** Requests that a registry may meet: good ones, odd ones, wrong ones, and bytes that are none. */
 export function hostileRequest(catalog: Catalog, random: Random): RawRequest {
-  if (random.chance(0.12)) return { bytes: malformed(targetOf(catalog, random), random) }
+  if (random.chance(0.12))
+    return { bytes: malformed(targetOf(catalog, random), random), requests: [], wellFormed: false }
   const count = random.chance(0.15) ? random.between(2, 5) : 1
   const requests = Array.from({ length: count }, () => {
     const method = random.chance(0.8) ? 'GET' : random.pick(['HEAD', 'HEAD', 'OPTIONS', 'GET'])
@@ -26,7 +29,7 @@ export function hostileRequest(catalog: Catalog, random: Random): RawRequest {
     return `${method} ${target} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`
   })
   const bytes = Buffer.from(texts.join(''), 'latin1')
-  return requests.every(({ target }) => LEGAL.test(target)) ? { bytes, wellFormed: requests } : { bytes }
+  return { bytes, requests, wellFormed: requests.every(({ target }) => LEGAL.test(target)) }
 }
 
 /** A target that has an answer. */

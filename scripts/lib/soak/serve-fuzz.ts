@@ -26,7 +26,7 @@ async function runRound(world: World, { random, folder }: RoundContext): Promise
   const { file, damaged } = random.chance(0.5)
     ? await damageLayer(world, join(folder, 'damaged.tar'), random)
     : { file: world.bundle, damaged: undefined }
-  const expectations: Expectations = {
+  const expectations: Check['expectations'] = {
     bundle: world.opened,
     bytes: world.bytes,
     ...(damaged !== undefined && { damaged }),
@@ -38,7 +38,8 @@ async function runRound(world: World, { random, folder }: RoundContext): Promise
   )
   const port = Number(answer)
   const ask = async (request: RawRequest): Promise<void> => {
-    for (const violation of await checkOne(port, request, { expectations, tally }))
+    const found = await checkOne(port, request, { expectations, tally }).catch((error: unknown) => [String(error)])
+    for (const violation of found)
       violations.push(`${violation}\n    ${JSON.stringify(request.bytes.toString('latin1').slice(0, 3000))}`)
   }
   try {
@@ -55,25 +56,28 @@ async function runRound(world: World, { random, folder }: RoundContext): Promise
 }
 
 interface Check {
-  readonly expectations: Expectations
+  readonly expectations: Omit<Expectations, 'mayBreakOff'>
   readonly tally: { 'contents compared': number; refused: number }
 }
 
 async function checkOne(port: number, request: RawRequest, { expectations, tally }: Check): Promise<string[]> {
-  const { wellFormed } = request
+  const { requests, wellFormed } = request
   const { bytes, timedOut } = await converse(port, request.bytes, { patienceMs: wellFormed ? 20_000 : 300 })
   if (timedOut && wellFormed) return ['no end of the answer for 20 s']
-  const answers = parseAnswers(bytes, wellFormed?.map(({ method }) => method) ?? [])
+  const answers = parseAnswers(
+    bytes,
+    requests.map(({ method }) => method),
+  )
   const violations = answers.flatMap((answer, i) => {
-    const wrong = wrongWith(answer, wellFormed?.[i], expectations)
+    const wrong = wrongWith(answer, requests[i], { ...expectations, mayBreakOff: !wellFormed })
     if (answer.status >= 400) tally.refused++
     else if (answer.headers.has('docker-content-digest')) tally['contents compared']++
     return wrong === undefined ? [] : [wrong]
   })
   // A reset in the middle of a damaged blob takes the answers behind it along, and so does a refused method.
   const mayBreakOff = expectations.damaged !== undefined || answers.at(-1)?.headers.get('connection') === 'close'
-  if (wellFormed && answers.length !== wellFormed.length && !(mayBreakOff && answers.length < wellFormed.length))
-    violations.push(`${answers.length} answers to ${wellFormed.length} requests`)
+  if (wellFormed && answers.length !== requests.length && !(mayBreakOff && answers.length < requests.length))
+    violations.push(`${answers.length} answers to ${requests.length} requests`)
   return violations
 }
 
@@ -83,7 +87,7 @@ function everyBlob({ opened }: World): RawRequest[] {
     [...blobs.keys()].map((digest) => {
       const target = `/v2/${name}/blobs/${digest}`
       const bytes = Buffer.from(`GET ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
-      return { bytes, wellFormed: [{ method: 'GET', target }] }
+      return { bytes, requests: [{ method: 'GET', target }], wellFormed: true }
     }),
   )
 }
