@@ -1,9 +1,9 @@
 import type { Hash } from 'node:crypto'
-import { addAbortListener } from 'node:events'
 import { FerryError } from '../errors.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { digestOfHex, newHash, type Digest } from '../oci/digest.ts'
 import type { ReadBlobOptions, ServedContent } from '../oci/served.ts'
+import { untilAborted } from '../oci/until-aborted.ts'
 import type { RandomAccessFile } from '../ports.ts'
 import type { PlacedEntry } from './layout.ts'
 import { shareReading, type ReadPart } from './shared-reading.ts'
@@ -136,17 +136,6 @@ function startCheck(work: (stop: AbortSignal) => Promise<void>): SharedCheck {
   // When all who waited have left, its end is nobody's.
   done.catch(() => undefined)
   return { done, stop, waiting: 0 }
-}
-
-async function untilAborted(done: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (!signal) return done
-  const { promise, reject } = Promise.withResolvers<never>()
-  const listener = addAbortListener(signal, () => reject(signal.reason))
-  try {
-    await Promise.race([done, promise])
-  } finally {
-    listener[Symbol.dispose]()
-  }
 }
 
 function throwIfBarred(state: 'verified' | FerryError | undefined): void {

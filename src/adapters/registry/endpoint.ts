@@ -1,5 +1,6 @@
 import { FerryError } from '../../errors.ts'
 import type { RegistryOptions } from '../../oci/registry.ts'
+import { untilAborted } from '../../oci/until-aborted.ts'
 import type { Clock } from '../../ports.ts'
 import { createAuthentication } from './authentication.ts'
 import type { FindCredentials } from './credentials.ts'
@@ -109,11 +110,15 @@ export function createEndpoint(
           ...(request.body && { body: request.body() }),
           ...(request.signal && { signal: request.signal }),
         })
-      const known = await authentication.authorize(request.scopes)
+      // Tokens are fetched for all who wait, so without a signal of their own.
+      const known = await untilAborted(authentication.authorize(request.scopes), request.signal)
       const response = await attempt(known)
       if (response.status !== 401 || response.url.origin !== base.origin) return response
       const refusal = await readRefusal(response, mask)
-      const authorization = await authentication.answer(response.header('www-authenticate'), request.scopes, known)
+      const authorization = await untilAborted(
+        authentication.answer(response.header('www-authenticate'), request.scopes, known),
+        request.signal,
+      )
       const second = await attempt(authorization)
       if (second.status !== 401 || second.url.origin !== base.origin) return second
       const last = (await readRefusal(second, mask)).text || refusal.text

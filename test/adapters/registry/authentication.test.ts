@@ -59,6 +59,23 @@ describe('bearer', () => {
     expect(fake.requests.find((request) => request.path === '/token')?.headers.authorization).toBeUndefined()
   })
 
+  it('whoever is stopped does not wait for a token; whoever else waits for it gets it', async () => {
+    const fake = await fakeRegistry({ auth: { kind: 'bearer' } })
+    fake.fault = ({ path }) => (path === '/token' ? { delayMs: 1000 } : undefined)
+    fake.content.addDocument('a/b', DOCUMENT)
+    const registry = openClient().registry(fake.host, PLAIN)
+    const stop = new AbortController()
+    const stopped = registry.fetchDocument('a/b', 'v1', stop.signal)
+    await expect.poll(() => fake.lines().some((line) => line.includes('/token'))).toBe(true)
+    const other = registry.fetchDocument('a/b', 'v1')
+    const since = performance.now()
+    stop.abort(new Error('stopped'))
+    await expect(stopped).rejects.toThrow('stopped')
+    expect(performance.now() - since).toBeLessThan(500)
+    expect(await other).toBeDefined()
+    expect(fake.lines().filter((line) => line.includes('/token'))).toHaveLength(1)
+  })
+
   it('works where the challenge names no scope', async () => {
     const fake = await fakeRegistry({ auth: { kind: 'bearer', scopeInChallenge: false } })
     fake.content.addDocument('a/b', DOCUMENT)
