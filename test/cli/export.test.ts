@@ -99,3 +99,13 @@ test('files and charts that are not there are mistakes in bundle.yaml: all told,
   expect(stderr).toContain('charts[0]: ./no-chart: there is no such file or folder')
   expect(stderr).not.toContain(cwd)
 })
+
+test('mistakes in bundle.yaml are told before a passphrase is asked for', async () => {
+  await writeFile(join(cwd, 'passphrase'), 'correct horse')
+  await ferry('keygen --out locked --passphrase-file passphrase')
+  await writeBundle('{name: tool, path: ./handbook.txt, mode: 755}')
+  const { code, stderr } = await ferry('export bundle.yaml --key locked.key --out a.tar')
+  expect(code).toBe(2)
+  expect(stderr).toContain('files[0].mode')
+  expect(stderr).not.toContain('passphrase')
+})

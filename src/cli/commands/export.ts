@@ -53,8 +53,8 @@ export const exportCommand: Command = {
     const concurrency = parseConcurrency(args.value('concurrency'))
     const issuedAt = parseEpoch(env['SOURCE_DATE_EPOCH'])
     const out = args.need('out')
-    const signers = await openSigners(args, context)
     const { definition, lock: existing, lockPath, lockText } = await readBundleFiles(path, ports)
+    const signers = await openSigners(args, context)
     const [{ lockBundle }, { exportBundle }, { formatLock }] = await Promise.all([
       import('../../app/lock.ts'),
       import('../../app/export.ts'),
