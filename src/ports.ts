@@ -104,6 +104,8 @@ export interface OutputFile extends RandomAccessFile {
 export type BlobOutput = Pick<OutputFile, 'write' | 'stream' | 'note'>
 
 export interface OutputFiles {
+  /** Refuses what `open` would refuse (`io-exists`), before anything is done for it. */
+  check(path: string, options: { readonly force: boolean }): Promise<void>
   /**
    * Opens `<path>.partial`, fresh or as left by an earlier run. Refuses when `path` exists (`io-exists`, unless `force`),
    * when its folder cannot be written, and when another live process works on it.

@@ -84,7 +84,7 @@ describe('wrong usage exits with 2 and says what was meant', () => {
     ['verify a.tar --pub a.tar', 'a.tar'],
     ['push a.tar --pub vendor.pub --to https://x.example', 'not a registry to push to'],
     ['lock nowhere.yaml', 'nowhere.yaml: no such file'],
-    ['export b.yaml --key nowhere.key --out o.tar', 'nowhere.key: no such file'],
+    ['export nowhere.yaml --key nowhere.key --out o.tar', 'nowhere.yaml: no such file'],
   ])('ferry %s', async (line, said) => {
     const { code, stdout, stderr } = await ferry(line)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })

@@ -8,37 +8,71 @@ import { readerOf } from './random-access-file.ts'
 import { writePieces } from './write-pieces.ts'
 
 /** Files that exports write: `<path>.partial` with `<path>.partial.journal`, then renamed into place. */
-export const outputFiles: OutputFiles = { open: openOutput, space: measureSpace }
+export const outputFiles: OutputFiles = { check: checkOutput, open: openOutput, space: measureSpace }
 
 async function openOutput(path: string, { force }: { readonly force: boolean }): Promise<OutputFile> {
   const partial = `${path}.partial`
   const journalPath = `${partial}.journal`
-  const journal = await readLines(journalPath)
-  refuseLiveOwner(path, journal[0])
-  if (await isFolder(path))
-    throw new FerryError('io-exists', `${path}: is a folder`, {
-      hint: 'Give --out the name of the file to write, as DIR/platform-1.4.0.tar.',
-    })
-  if (!force && (await sizeOnDisk(path)) !== undefined) {
-    // Without the file it tells of, it is what an export left that was killed right after its rename.
-    if ((await sizeOnDisk(partial)) === undefined) await rm(journalPath, { force: true })
-    throw new FerryError('io-exists', `${path} exists already`, {
-      hint: 'Give another --out, or --force to replace it when the new one is complete.',
-    })
-  }
-  let handle: FileHandle
+  await checkOutput(path, { force })
+  let handle: FileHandle | undefined
   try {
     await mkdir(dirname(path), { recursive: true })
+    const owner = `{"owner":${process.pid},"started":${JSON.stringify(startTimeOf(process.pid))}}`
+    const journal = await claimJournal(path, journalPath, owner)
     handle = await open(partial, 'r+').catch(async (error: unknown) => {
       if (systemCodeOf(error) !== 'ENOENT') throw error
       return open(partial, 'wx+')
     })
+    return await makeOutput({ handle, path, partial, journalPath, owner, journal })
   } catch (error) {
+    await handle?.close()
     throw describeFailure(error, partial)
   }
-  const owner = `{"owner":${process.pid},"started":${JSON.stringify(startTimeOf(process.pid))}}`
-  await rewriteJournal(journalPath, [owner, ...journal.slice(1)])
-  return makeOutput({ handle, path, partial, journalPath, owner, journal: journal.slice(1) })
+}
+
+/** Refuses what `open` would refuse, without touching anything. */
+async function checkOutput(path: string, { force }: { readonly force: boolean }): Promise<void> {
+  const partial = `${path}.partial`
+  const journalPath = `${partial}.journal`
+  refuseLiveOwner(path, (await readLines(journalPath))[0])
+  if (await isFolder(path))
+    throw new FerryError('io-exists', `${path}: is a folder`, {
+      hint: 'Give --out the name of the file to write, as DIR/platform-1.4.0.tar.',
+    })
+  if (force || (await sizeOnDisk(path)) === undefined) return
+  // Without the file it tells of, it is what an export left that was killed right after its rename.
+  if ((await sizeOnDisk(partial)) === undefined) await rm(journalPath, { force: true })
+  throw new FerryError('io-exists', `${path} exists already`, {
+    hint: 'Give another --out, or --force to replace it when the new one is complete.',
+  })
+}
+
+/**
+ * Makes this process the owner and returns what an earlier run noted. Whoever makes the new journal's file is the one who may;
+ * one that a killed process left there names a process that is no more.
+ */
+async function claimJournal(path: string, journalPath: string, owner: string): Promise<string[]> {
+  const fresh = `${journalPath}.new`
+  const claim = await open(fresh, 'wx', 0o600).catch(async (error: unknown) => {
+    if (systemCodeOf(error) !== 'EEXIST') throw error
+    refuseLiveOwner(path, (await readLines(fresh))[0])
+    await rm(fresh, { force: true })
+    return open(fresh, 'wx', 0o600)
+  })
+  try {
+    await claim.writeFile(`${owner}\n`)
+    const journal = await readLines(journalPath)
+    refuseLiveOwner(path, journal[0])
+    const kept = journal.slice(1)
+    await claim.writeFile(kept.map((line) => `${line}\n`).join(''))
+    await rename(fresh, journalPath)
+    return kept
+  } catch (error) {
+    await rm(fresh, { force: true })
+    throw error
+  } finally {
+    await claim.close()
+  }
 }
 
 interface Parts {

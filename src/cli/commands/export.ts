@@ -54,6 +54,8 @@ export const exportCommand: Command = {
     const issuedAt = parseEpoch(env['SOURCE_DATE_EPOCH'])
     const out = args.need('out')
     const { definition, lock: existing, lockPath, lockText } = await readBundleFiles(path, ports)
+    const outputs = await ports.loadOutputs()
+    await outputs.check(out, { force: args.has('force') })
     const signers = await openSigners(args, context)
     const [{ lockBundle }, { exportBundle }, { formatLock }] = await Promise.all([
       import('../../app/lock.ts'),
@@ -87,7 +89,7 @@ export const exportCommand: Command = {
           ...sources,
           files: ports.files,
           clock: ports.clock,
-          outputs: await ports.loadOutputs(),
+          outputs,
           hasher: await ports.loadHasher(),
           startBlobThread: (partial) => blobThreads.start(partial, sources.settings),
           threads: blobThreads.threads,

@@ -116,6 +116,35 @@ describe('the file an export writes', () => {
     await output.close()
   })
 
+  test('of two exports that start at the same moment one gets the file', async () => {
+    const path = join(folder, 'a.tar')
+    const other = spawn('sleep', ['60'])
+    try {
+      const fields = await readFile(`/proc/${other.pid!}/stat`, 'latin1')
+      const started = fields.slice(fields.lastIndexOf(')') + 2).split(' ')[19]!
+      // The other one is just about to put its journal in place.
+      await writeFile(`${path}.partial.journal.new`, `{"owner":${other.pid!},"started":"${started}"}\n`)
+      await expect(outputFiles.open(path, { force: false })).rejects.toThrow(`process ${other.pid!}`)
+      expect(existsSync(`${path}.partial.journal.new`)).toBe(true)
+    } finally {
+      other.kill('SIGKILL')
+    }
+    // Killed there, it is in nobody's way.
+    await writeFile(`${path}.partial.journal.new`, `{"owner":1,"started":"1"}\n`)
+    const output = await outputFiles.open(path, { force: false })
+    await output.close()
+    expect(existsSync(`${path}.partial.journal.new`)).toBe(false)
+  })
+
+  test('what would be refused is known before anything is done', async () => {
+    const path = join(folder, 'a.tar')
+    await outputFiles.check(path, { force: false })
+    expect(existsSync(`${path}.partial`)).toBe(false)
+    await writeFile(path, 'old')
+    await expect(outputFiles.check(path, { force: false })).rejects.toMatchObject({ code: 'io-exists' })
+    await outputFiles.check(path, { force: true })
+  })
+
   test('a place that cannot be written to is named, with what to do', async () => {
     await writeFile(join(folder, 'file'), '')
     await expect(outputFiles.open(join(folder, 'file', 'a.tar'), { force: false })).rejects.toMatchObject({
