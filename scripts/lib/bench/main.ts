@@ -10,7 +10,7 @@ import { compete, quote, runShell, type Contestant } from './measure.ts'
 import { formatTable } from './table.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
-/** The built ferry, as it is installed: a checkout would pay for stripping types at every start. */
+/** The built ferry. Its compiled code is kept, as scripts/ferry keeps it. */
 const FERRY = `${quote(process.execPath)} ${quote(join(ROOT, 'dist/main.js'))}`
 const NETWORK_JOBS = 8
 
@@ -30,6 +30,7 @@ const { values } = parseArgs({
     folder: { type: 'string', default: tmpdir() },
   },
 })
+process.env['NODE_COMPILE_CACHE'] ??= join(ROOT, 'node_modules/.cache/ferry')
 const mib = Number(values.mib)
 const wanted = (name: string): boolean => values.only === undefined || values.only === name
 
