@@ -1,22 +1,19 @@
 import type { BundleDefinition } from '../config/bundle-definition.ts'
 import type { LockFile } from '../config/bundle-lock.gen.ts'
-import { bundleTarget, keptBytes } from '../bundle/bundle-target.ts'
-import { collectContent, type CollectDeps, type Collected } from '../bundle/collect.ts'
+import { collectContent, type CollectDeps } from '../bundle/collect.ts'
 import { buildIndexes } from '../bundle/index-json.ts'
 import { placeEntries, blobPath, type Layout, type PlacedEntry } from '../bundle/layout.ts'
 import { orderBlobs } from '../bundle/open-bundle.ts'
-import { explainWrongContent, originSource, type OriginReaders } from '../bundle/origins.ts'
-import { beginOutput, writeDocuments, writeHeaders, type Started } from '../bundle/output-run.ts'
+import { beginOutput, writeDocuments, writeHeaders } from '../bundle/output-run.ts'
 import { parseJournal, type PartialState } from '../bundle/partial.ts'
 import { buildRelease, sequenceOf, signRelease, type FilledEntry, type ReleaseContents } from '../bundle/release.ts'
-import type { BlobJob } from '../bundle/blob-job.ts'
 import { FerryError } from '../errors.ts'
-import type { Emit } from '../events.ts'
-import { copy, type CopyResult } from '../oci/copy.ts'
+import type { CopyResult } from '../oci/copy.ts'
 import { digestOf, hexOf, type Digest } from '../oci/digest.ts'
-import type { Clock, OutputFile, OutputFiles, RangeHasher, Thread } from '../ports.ts'
+import type { Clock, OutputFiles, RangeHasher } from '../ports.ts'
 import type { Signer } from '../trust/signer.ts'
-import { poolBlobThreads, type BlobThreads } from './blob-threads.ts'
+import type { BlobThreads } from './blob-threads.ts'
+import { fetchBlobs, startThreads, type FetchDeps } from './fetch-blobs.ts'
 
 export interface ExportRequest {
   readonly definition: BundleDefinition
@@ -35,18 +32,11 @@ export interface ExportRequest {
   readonly issuedAt?: number
 }
 
-export interface ExportDeps extends OriginReaders, Omit<CollectDeps, 'keep' | 'concurrency' | 'locate' | 'signal'> {
+export interface ExportDeps extends FetchDeps, Omit<CollectDeps, 'keep' | 'concurrency' | 'locate' | 'signal'> {
   readonly outputs: OutputFiles
   readonly hasher: RangeHasher
-  readonly clock: Clock
-  readonly emit: Emit
-  readonly signal?: AbortSignal
   /** Absolute path of a path as it stands in bundle.yaml. */
   readonly locate: (path: string) => string
-  /** Starts a thread that brings blobs into the file at `path`, beside this one. */
-  readonly startBlobThread?: (path: string) => Thread
-  /** How many such threads at most. Default 0: everything on this thread. */
-  readonly threads?: number
 }
 
 export interface ExportResult {
@@ -98,8 +88,7 @@ export async function exportBundle(request: ExportRequest, deps: ExportDeps): Pr
       return place && output.read(place.offset, place.size)
     }
     const concurrency = request.concurrency ?? 8
-    // They start while the manifests are fetched.
-    pool = startThreads(missingBytes(contents, started), concurrency, { output, deps })
+    pool = startThreads({ contents, output, concurrency, started }, deps)
     const collected = await collectContent(lock, { ...deps, keep, concurrency: concurrency * 2 })
     const documents = new Map(collected.documents)
     for (const group of groups) documents.set(group.descriptor.digest, group.bytes)
@@ -180,81 +169,4 @@ async function checkSpace(out: string, needed: number, outputs: OutputFiles): Pr
   throw new FerryError('io-space', `${out}: the bundle needs ${needed} bytes, ${held + free} are free there`, {
     hint: `Free ${missing} bytes, or give an --out on another disk. Nothing was downloaded.`,
   })
-}
-
-interface Fetch {
-  readonly collected: Collected
-  readonly contents: ReleaseContents
-  readonly output: OutputFile
-  readonly places: ReadonlyMap<Digest, PlacedEntry>
-  readonly concurrency: number
-  readonly started: Started
-  readonly pool: BlobThreads | undefined
-}
-
-async function fetchBlobs(fetch: Fetch, deps: ExportDeps): Promise<CopyResult> {
-  const { collected, contents, output, places, concurrency, started, pool } = fetch
-  const { emit, signal, clock } = deps
-  const items = [...collected.origins.keys()].flatMap((digest) => {
-    const size = contents.layers.get(digest) ?? contents.documents.get(digest)
-    if (size === undefined || collected.documents.has(digest)) return []
-    const name = collected.names.get(digest) ?? digest
-    return [{ name, descriptor: { mediaType: 'application/octet-stream', digest, size } }]
-  })
-  const totalBytes = items.reduce((sum, { descriptor }) => sum + descriptor.size, 0)
-  emit({ type: 'task-start', task: 'download', title: 'download', totalBytes, totalItems: items.length })
-  try {
-    const result = await copy(items, {
-      source: originSource(collected.origins, deps),
-      target: bundleTarget({ output, places, complete: started.complete, begun: started.begun }),
-      concurrency,
-      task: 'download',
-      emit,
-      retry: { sleep: (milliseconds, stop) => clock.sleep(milliseconds, stop) },
-      kept: keptBytes({ output, places }),
-      ...(signal && { signal }),
-      ...(pool && {
-        delegate: ({ name, descriptor }, stop) =>
-          pool.carry({ name, descriptor, ...whereabouts(descriptor.digest, fetch) }, stop),
-      }),
-    })
-    emit({ type: 'task-end', task: 'download', summary: `${result.copied} fetched, ${result.present} kept` })
-    return result
-  } catch (error) {
-    throw explainWrongContent(error, collected.origins)
-  }
-}
-
-/** Below this a thread costs more to start than it saves. */
-const WORTH_THREADS = 64 * 1024 * 1024
-
-function missingBytes({ layers }: ReleaseContents, { complete }: Started): number {
-  let bytes = 0
-  for (const [digest, size] of layers) if (!complete.has(digest)) bytes += size
-  return bytes
-}
-
-function startThreads(
-  totalBytes: number,
-  concurrency: number,
-  { output, deps }: { readonly output: OutputFile; readonly deps: ExportDeps },
-): BlobThreads | undefined {
-  const { startBlobThread, threads = 0, emit } = deps
-  const count = Math.min(threads, concurrency - 1)
-  if (!startBlobThread || count < 1 || totalBytes < WORTH_THREADS) return undefined
-  return poolBlobThreads(
-    Array.from({ length: count }, () => startBlobThread(output.name)),
-    { emit, note: (line) => void output.note(line) },
-  )
-}
-
-/** From where to where a blob goes. */
-function whereabouts(
-  digest: Digest,
-  { collected, places, started }: Fetch,
-): Pick<BlobJob, 'origin' | 'place' | 'begun'> {
-  const origin = collected.origins.get(digest)
-  const place = places.get(digest)
-  if (!origin || !place) throw new FerryError('internal', `${digest} has no origin or no place`)
-  return { origin, place, begun: started.begun.get(digest) ?? 0 }
 }
