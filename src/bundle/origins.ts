@@ -62,7 +62,8 @@ async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 async function* streamLocal(files: LocalFiles, location: string, offset: number): AsyncIterable<Uint8Array> {
   const file = await files.open(location)
   try {
-    yield* file.stream(offset, Math.max(0, file.size - offset))
+    // Written as it comes: a piece is done with before the next but one is read.
+    yield* file.stream(offset, Math.max(0, file.size - offset), { recycle: true })
   } finally {
     await file.close()
   }

@@ -65,7 +65,7 @@ async function hashLocal(
   const file = await explainMissing(entry.path, () => files.open(entry.location))
   try {
     const hash = newHash()
-    for await (const piece of file.stream(0, file.size)) {
+    for await (const piece of file.stream(0, file.size, { recycle: true })) {
       signal?.throwIfAborted()
       hash.update(piece)
     }
